@@ -1,0 +1,30 @@
+use chrono::{DateTime, Utc};
+
+use super::{AcceptedTurn, ContextBudget, EngineRequest, Generation, NewTurn, PastTurn, select_context};
+
+/// A question, and how it shall be answered: what a [`super::TurnRunner`] is given.
+#[derive(Clone, Debug)]
+pub struct TurnPlan {
+    /// The question.
+    pub turn: NewTurn,
+    /// How much of the conversation the engine is told.
+    pub budget: ContextBudget,
+}
+
+impl TurnPlan {
+    /// What the engine is asked, and the empty answer to fill. `accepted`'s context is used up.
+    pub fn begin(&self, accepted: &mut AcceptedTurn, now: DateTime<Utc>) -> (EngineRequest, Generation) {
+        let context: Vec<PastTurn> = select_context(std::mem::take(&mut accepted.context), self.budget, now);
+        let request = EngineRequest {
+            turn_id: self.turn.id,
+            conversation_id: accepted.conversation_id,
+            user_id: self.turn.user_id,
+            model: self.turn.model.clone().or_else(|| accepted.conversation_model.take()),
+            system: accepted.system.take(),
+            context,
+            question: self.turn.question.as_str().to_owned(),
+        };
+        let generation = Generation::new(self.turn.id, request.model.clone(), request.estimated_tokens());
+        (request, generation)
+    }
+}

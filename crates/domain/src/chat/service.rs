@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    AcceptError, ChatEngine, ContextBudget, ConversationChoice, IdempotencyClaim, NewTurn, RunningTurn, Started,
+    TurnPlan, TurnRunner,
+};
+use crate::Unexpected;
+use crate::clock::Clock;
+use crate::conversation::{Failure, ModelName, Question, TimeToLive, Turn, TurnState};
+use crate::id::{ConversationId, IdGenerator, ReplicaId, TurnId};
+use crate::session::Principal;
+
+/// A question, as its asker puts it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub question: Question,
+    /// Where; without it the current conversation goes on.
+    pub conversation: Option<ConversationId>,
+    /// The model that shall answer; without it the conversation's, else the engine's default.
+    pub model: Option<ModelName>,
+    /// The client's key for the request.
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// An answer that has been stored.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The turn; never running, never failed.
+    pub turn: Turn,
+    /// Whether it is the answer to an earlier request of the same key.
+    pub replayed: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No engine offers that model.
+    #[error("there is no such model")]
+    UnknownModel,
+    /// Without a session a conversation must be named.
+    #[error("a conversation must be named")]
+    ConversationRequired,
+    /// The question was not accepted; see there.
+    #[error(transparent)]
+    Refused(#[from] AcceptError),
+    /// The engine gave nothing. The question is stored as failed, and its key may be used again.
+    #[error("turn {turn_id} failed: {failure}")]
+    EngineFailed {
+        /// The turn.
+        turn_id: TurnId,
+        /// Why.
+        failure: Failure,
+        /// When to try again, if the engine said so.
+        retry_after: Option<Duration>,
+    },
+    /// A port failed after the question was accepted; the turn goes on.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// What applies to every question.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatPolicy {
+    /// This process.
+    pub replica: ReplicaId,
+    /// How much of a conversation an engine is told.
+    pub budget: ContextBudget,
+    /// How long turns are kept where their conversation says nothing.
+    pub default_ttl: TimeToLive,
+}
+
+/// Use case: asking a question.
+#[derive(Clone)]
+pub struct ChatService {
+    runner: Arc<dyn TurnRunner>,
+    engine: Arc<dyn ChatEngine>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    policy: ChatPolicy,
+}
+
+impl ChatService {
+    /// The use case over these ports. `engine` is asked only what it offers; `runner` asks it the rest.
+    pub fn new(
+        runner: Arc<dyn TurnRunner>,
+        engine: Arc<dyn ChatEngine>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        policy: ChatPolicy,
+    ) -> Self {
+        Self { runner, engine, clock, ids, policy }
+    }
+
+    /// Stores the question, has it answered, stores the answer and returns it.
+    ///
+    /// Once the question is accepted the answer is made and stored whether the caller waits for it or not.
+    pub async fn ask(&self, caller: &Principal, ask: Ask) -> Result<Answered, AskError> {
+        match self.start(caller, ask).await? {
+            Started::Replayed(turn) => Ok(Answered { turn: *turn, replayed: true }),
+            Started::Running(RunningTurn { finished, .. }) => {
+                let finished = finished.await?;
+                match finished.turn.state {
+                    TurnState::Failed(failure) => {
+                        let turn_id = finished.turn.id;
+                        Err(AskError::EngineFailed { turn_id, failure, retry_after: finished.retry_after })
+                    }
+                    _ => Ok(Answered { turn: finished.turn, replayed: false }),
+                }
+            }
+        }
+    }
+
+    async fn start(&self, caller: &Principal, ask: Ask) -> Result<Started, AskError> {
+        if let Some(model) = &ask.model
+            && !self.engine.models().iter().any(|offered| offered.name == *model)
+        {
+            return Err(AskError::UnknownModel);
+        }
+        let conversation = match ask.conversation {
+            Some(id) => ConversationChoice::Existing(id),
+            None if caller.session_id.is_none() => return Err(AskError::ConversationRequired),
+            None => ConversationChoice::Current { or_new: ConversationId::generate(&*self.ids) },
+        };
+        let turn = NewTurn {
+            id: TurnId::generate(&*self.ids),
+            user_id: caller.user_id,
+            session_id: caller.session_id,
+            conversation,
+            question: ask.question,
+            model: ask.model,
+            replica: self.policy.replica,
+            entry_time: self.clock.now(),
+            default_ttl: self.policy.default_ttl,
+            context_turns: self.policy.budget.max_turns,
+            idempotency: ask.idempotency,
+        };
+        Ok(self.runner.start(TurnPlan { turn, budget: self.policy.budget }).await?)
+    }
+}

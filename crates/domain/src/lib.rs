@@ -1,0 +1,48 @@
+//! Colloquy's pure core: who is talking, what was said before, and what it cost.
+//!
+//! The crate knows no runtime, no database, no HTTP and no clock; all of that comes in through ports
+//! (traits), so that the same use cases run in Colloquy's server, in another Rust service with a store
+//! of its own, and in a test over mocks.
+//!
+//! # Map
+//!
+//! | module | what is inside |
+//! | --- | --- |
+//! | [`user`] | accounts: value types that parse once, registration, the password port |
+//! | [`session`] | logging in, the access token port, authenticating a request, logging out |
+//! | [`conversation`] | conversations and their turns, and reading them |
+//! | [`chat`] | the request that defines Colloquy: a question, its context, an engine, an answer |
+//! | [`id`], [`clock`], [`page`], [`text`], [`unexpected`], [`health`] | what all of them share |
+//! | `contract` | (feature `contract`) the suite that every store must pass |
+//!
+//! # The way of a question
+//!
+//! [`chat::ChatService::ask`] builds a [`chat::TurnPlan`] and hands it to the [`chat::TurnRunner`] port. The
+//! runner stores the question through [`chat::TurnJournal::accept`], which answers with the context; calls
+//! the [`chat::ChatEngine`]; feeds what it yields into the pure [`chat::Generation`]; and stores the outcome
+//! through [`chat::TurnJournal::finish`].
+//!
+//! # Invariants
+//!
+//! - A question is stored before an engine sees it; an answer is stored before a client sees it as finished.
+//! - At most one turn of a conversation runs at a time; the store enforces it.
+//! - Somebody else's object and an object that does not exist cannot be told apart.
+//! - Time and randomness come in through [`clock::Clock`] and [`id::IdGenerator`] only.
+//!
+//! `examples/embed.rs` is a service of under a hundred lines that brings its own store and its own engine.
+#![deny(missing_docs)]
+
+pub mod chat;
+pub mod clock;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod conversation;
+pub mod health;
+pub mod id;
+pub mod page;
+pub mod session;
+pub mod text;
+pub mod unexpected;
+pub mod user;
+
+pub use unexpected::Unexpected;
