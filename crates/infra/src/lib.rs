@@ -1,1 +1,21 @@
-//! infra
+//! Colloquy's adapters: everything the domain's ports need from the world outside.
+//!
+//! | module | which port |
+//! | --- | --- |
+//! | [`store`] | opens one of the two stores and hands out its ports |
+//! | [`postgres`], [`sqlite`] | users, sessions, conversations, turns and the turn journal; file for file the same |
+//! | `sql` | what both stores share: the pool, the batch writer, rows that do not parse |
+//! | [`cache`] | a decorator of the session repository |
+//! | [`live`] | running turns: their tasks, their timers, the lease of this process |
+//! | [`crypto`] | password hashing and access tokens |
+//! | [`clock`], [`ids`] | time and randomness |
+
+pub mod cache;
+pub mod clock;
+pub mod crypto;
+pub mod ids;
+pub mod live;
+pub mod postgres;
+mod sql;
+pub mod sqlite;
+pub mod store;

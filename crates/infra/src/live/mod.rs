@@ -1,0 +1,12 @@
+//! Running turns.
+//!
+//! A turn is a task of its own on the main runtime: whoever asked may go away, and the answer is made and
+//! stored all the same. [`LiveRunner`] starts such tasks; [`Heartbeat`] keeps this process's lease, gives
+//! running turns the beat on which they store what they have, and closes the turns of processes that died.
+
+mod heartbeat;
+mod runner;
+mod turn_task;
+
+pub use heartbeat::{Heartbeat, HeartbeatSettings};
+pub use runner::LiveRunner;

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::Unexpected;
+use domain::chat::{AcceptError, ChatEngine, RunningTurn, Started, TurnJournal, TurnPlan, TurnRunner};
+use domain::clock::Clock;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::turn_task::TurnTask;
+
+/// Runs every turn in a task of its own.
+#[derive(Clone)]
+pub struct LiveRunner {
+    runtime: Handle,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    beat: watch::Sender<()>,
+    journal: Arc<dyn TurnJournal>,
+    engine: Arc<dyn ChatEngine>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LiveRunner {
+    /// A runner whose tasks live on `runtime`.
+    pub fn new(
+        runtime: Handle,
+        journal: Arc<dyn TurnJournal>,
+        engine: Arc<dyn ChatEngine>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            runtime,
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            beat: watch::Sender::new(()),
+            journal,
+            engine,
+            clock,
+        }
+    }
+
+    /// Tells every running turn to store what it has.
+    pub fn beat(&self) {
+        self.beat.send_replace(());
+    }
+
+    /// How many turns run.
+    pub fn running(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Waits until every running turn has ended by itself, at most `patience`; then ends the rest as
+    /// `incomplete` / `server_restart` and waits until that is stored, at most `patience` again.
+    pub async fn drain(&self, patience: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            self.shutdown.cancel();
+            if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+                tracing::error!(turns = self.tasks.len(), "turns are left for the next process to close");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl TurnRunner for LiveRunner {
+    async fn start(&self, plan: TurnPlan) -> Result<Started, AcceptError> {
+        let (accepted, acceptance) = oneshot::channel();
+        let (finished, outcome) = oneshot::channel();
+        let task = TurnTask {
+            journal: self.journal.clone(),
+            engine: self.engine.clone(),
+            clock: self.clock.clone(),
+            beat: self.beat.subscribe(),
+            shutdown: self.shutdown.clone(),
+        };
+        let span = tracing::info_span!("turn", turn_id = %plan.turn.id);
+        self.tasks.spawn_on(task.run(plan, accepted, finished).instrument(span), &self.runtime);
+        match acceptance.await {
+            Ok(Ok(Some((turn_id, conversation_id)))) => {
+                let finished = Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) });
+                Ok(Started::Running(RunningTurn { turn_id, conversation_id, finished }))
+            }
+            Ok(Ok(None)) => match outcome.await {
+                Ok(Ok(replayed)) => Ok(Started::Replayed(Box::new(replayed.turn))),
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(gone().into()),
+            },
+            Ok(Err(refused)) => Err(refused),
+            Err(_) => Err(gone().into()),
+        }
+    }
+}
+
+/// The task ended without a word: the process is going down, or the task panicked.
+fn gone() -> Unexpected {
+    Unexpected::unavailable("the turn's task has gone")
+}

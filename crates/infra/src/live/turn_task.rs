@@ -1,0 +1,194 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Unexpected;
+use domain::chat::{
+    AcceptError, Acceptance, ChatEngine, EngineError, EngineRequest, EngineStream, Finished, FinishedTurn, Generation,
+    Outcome, Piece, Settlement, StreamEnd, TurnJournal, TurnPlan,
+};
+use domain::clock::Clock;
+use domain::conversation::{Failure, TurnState};
+use domain::id::{ConversationId, TurnId};
+use futures_core::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Who waits for the answer, if anybody still does.
+type Waiter = oneshot::Sender<Result<Finished, Unexpected>>;
+/// Who waits to hear whether the question was accepted; `None` says that it had been answered before.
+type Doorkeeper = oneshot::Sender<Result<Option<(TurnId, ConversationId)>, AcceptError>>;
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// The life of one turn: accept, generate, store.
+pub(super) struct TurnTask {
+    pub journal: Arc<dyn TurnJournal>,
+    pub engine: Arc<dyn ChatEngine>,
+    pub clock: Arc<dyn Clock>,
+    pub beat: watch::Receiver<()>,
+    pub shutdown: CancellationToken,
+}
+
+impl TurnTask {
+    pub(super) async fn run(mut self, plan: TurnPlan, accepted: Doorkeeper, waiter: Waiter) {
+        let mut turn = match self.journal.accept(plan.turn.clone()).await {
+            Ok(Acceptance::Accepted(turn)) => turn,
+            Ok(Acceptance::Replayed(turn)) => {
+                drop(waiter.send(Ok(Finished { turn: *turn, retry_after: None })));
+                drop(accepted.send(Ok(None)));
+                return;
+            }
+            Err(error) => return drop(accepted.send(Err(error))),
+        };
+        // Whoever asked may have gone; from here on that changes nothing.
+        drop(accepted.send(Ok(Some((turn.id, turn.conversation_id)))));
+        let (request, generation) = plan.begin(&mut turn, self.clock.now());
+        let outcome = AssertUnwindSafe(self.generate(request, generation)).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            tracing::error!("the engine panicked");
+            Outcome { state: TurnState::Failed(Failure::EngineError), model: None, retry_after: None }
+        });
+        let finished = FinishedTurn {
+            id: turn.id,
+            replica: plan.turn.replica,
+            state: outcome.state.clone(),
+            model: outcome.model.clone(),
+            completed_at: self.clock.now(),
+        };
+        let completed_at = finished.completed_at;
+        let as_told = move || Finished {
+            turn: plan.turn.into_turn(&turn, completed_at, &outcome),
+            retry_after: outcome.retry_after,
+        };
+        self.store(finished, as_told, waiter).await;
+    }
+
+    async fn generate(&mut self, request: EngineRequest, mut generation: Generation) -> Outcome {
+        let shutdown = self.shutdown.clone();
+        let mut stream: EngineStream = tokio::select! {
+            stream = self.engine.answer(request) => match stream {
+                Ok(stream) => stream,
+                Err(error) => return generation.end(StreamEnd::Failed(logged(error))),
+            },
+            () = shutdown.cancelled() => return generation.end(StreamEnd::Shutdown),
+        };
+        let mut appending = Appending::new(self.journal.clone());
+        let end = loop {
+            tokio::select! {
+                biased;
+                event = stream.next() => match event {
+                    Some(Ok(event)) => drop(generation.delta(event)),
+                    Some(Err(error)) => break StreamEnd::Failed(logged(error)),
+                    None => break StreamEnd::Closed,
+                },
+                Ok(()) = self.beat.changed() => appending.push(generation.tick()),
+                () = appending.progress() => {}
+                () = shutdown.cancelled() => break StreamEnd::Shutdown,
+            }
+        };
+        drop(stream);
+        appending.settle().await;
+        generation.end(end)
+    }
+
+    /// Stores the outcome, for as long as that takes: an answer that was paid for is not thrown away because the
+    /// store was away for a moment. Whoever waits is told as soon as it fails for the first time.
+    async fn store(self, finished: FinishedTurn, as_told: impl FnOnce() -> Finished, waiter: Waiter) {
+        let mut waiter = Some(waiter);
+        let mut tell = |told| waiter.take().map(|waiter| waiter.send(told));
+        let mut pause = FIRST_RETRY;
+        loop {
+            match self.journal.finish(finished.clone()).await {
+                Ok(Settlement::Stored) => {
+                    tracing::info!(status = finished.state.as_str(), "turn ended");
+                    tell(Ok(as_told()));
+                    return;
+                }
+                Ok(Settlement::Lost) => {
+                    tracing::warn!("another process closed the turn; its outcome here is discarded");
+                    tell(Err(Unexpected::unavailable("the turn was closed by another process")));
+                    return;
+                }
+                Err(error) if error.is_unavailable() => {
+                    tracing::warn!(%error, "the outcome of the turn could not be stored yet");
+                    tell(Err(error));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the outcome of the turn cannot be stored");
+                    tell(Err(error));
+                    self.give_up(finished).await;
+                    return;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
+                () = self.shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// An answer that the store will never take must not keep its conversation busy.
+    async fn give_up(&self, finished: FinishedTurn) {
+        let failed = FinishedTurn { state: TurnState::Failed(Failure::EngineError), ..finished };
+        if let Err(error) = self.journal.finish(failed).await {
+            tracing::error!(%error, "the turn cannot even be stored as failed");
+        }
+    }
+}
+
+fn logged(error: EngineError) -> EngineError {
+    tracing::warn!(%error, "the engine failed");
+    error
+}
+
+/// Pieces on their way to the store: one write at a time, what comes meanwhile is joined to the next.
+struct Appending {
+    journal: Arc<dyn TurnJournal>,
+    waiting: Option<Piece>,
+    writing: Option<BoxFuture<'static, Result<(), Piece>>>,
+}
+
+impl Appending {
+    fn new(journal: Arc<dyn TurnJournal>) -> Self {
+        Self { journal, waiting: None, writing: None }
+    }
+
+    fn push(&mut self, piece: Option<Piece>) {
+        self.waiting = match (self.waiting.take(), piece) {
+            (Some(mut waiting), Some(piece)) => {
+                waiting.text.push_str(&piece.text);
+                Some(waiting)
+            }
+            (waiting, piece) => waiting.or(piece),
+        };
+        if self.writing.is_none()
+            && let Some(piece) = self.waiting.take()
+        {
+            let journal = self.journal.clone();
+            self.writing = Some(Box::pin(async move { journal.append(piece.clone()).await.map_err(|_| piece) }));
+        }
+    }
+
+    /// Resolves when the write under way is done. What could not be written waits for the next beat.
+    async fn progress(&mut self) {
+        let Some(writing) = &mut self.writing else { return std::future::pending().await };
+        let written = writing.await;
+        self.writing = None;
+        if let Err(mut failed) = written {
+            if let Some(waiting) = self.waiting.take() {
+                failed.text.push_str(&waiting.text);
+            }
+            self.waiting = Some(failed);
+        }
+    }
+
+    /// A piece must not arrive after the end of its turn.
+    async fn settle(mut self) {
+        if self.writing.is_some() {
+            self.progress().await;
+        }
+    }
+}

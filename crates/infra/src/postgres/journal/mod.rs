@@ -1,0 +1,73 @@
+//! The turn journal: every write of a turn, batched.
+//!
+//! One writer (a thread with a connection of its own) per kind of write takes what concurrent requests have
+//! queued, runs one statement over all of it in one commit, and only then answers each; see
+//! docs/adr/0004-turn-journal.md. What the statement refused is looked up afterwards, one by one, to say why.
+
+mod accept;
+mod append;
+mod finish;
+mod refusal;
+mod writer;
+
+use std::io;
+
+use async_trait::async_trait;
+use domain::Unexpected;
+use domain::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn, Piece, Settlement, TurnJournal};
+
+use super::connection::{ConnectionOptions, PgPool};
+use crate::sql::rows::FinishedRow;
+use crate::sql::{BatchWriter, SqlError};
+use accept::Accept;
+use append::Append;
+use finish::Finish;
+use writer::start;
+
+/// A question is refused for a reason; after so many looks that found none, the store is contended beyond use.
+const ATTEMPTS: usize = 8;
+
+/// The turn journal in PostgreSQL.
+pub(super) struct Journal {
+    pool: PgPool,
+    accept: BatchWriter<NewTurn, Result<Option<domain::chat::AcceptedTurn>, SqlError>>,
+    append: BatchWriter<Piece, Result<(), SqlError>>,
+    finish: BatchWriter<FinishedRow, Result<Settlement, SqlError>>,
+}
+
+impl Journal {
+    /// Starts the three writers; each queues at most `capacity` calls.
+    pub(super) fn start(pool: PgPool, options: &ConnectionOptions, capacity: usize) -> io::Result<Self> {
+        Ok(Self {
+            pool,
+            accept: start("journal-accept", options.clone(), capacity, Accept)?,
+            append: start("journal-append", options.clone(), capacity, Append)?,
+            finish: start("journal-finish", options.clone(), capacity, Finish)?,
+        })
+    }
+}
+
+#[async_trait]
+impl TurnJournal for Journal {
+    async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError> {
+        for _ in 0..ATTEMPTS {
+            let outcome = self.accept.write(turn.clone()).await.map_err(SqlError::from);
+            if let Some(accepted) = outcome.and_then(|outcome| outcome).map_err(Unexpected::from)? {
+                return Ok(Acceptance::Accepted(accepted));
+            }
+            if let Some(settled) = refusal::settle(&self.pool, &turn).await? {
+                return Ok(settled);
+            }
+        }
+        Err(AcceptError::Unexpected(Unexpected::unavailable("the conversation is contended")))
+    }
+
+    async fn append(&self, piece: Piece) -> Result<(), Unexpected> {
+        Ok(self.append.write(piece).await.map_err(SqlError::from).and_then(|outcome| outcome)?)
+    }
+
+    async fn finish(&self, turn: FinishedTurn) -> Result<Settlement, Unexpected> {
+        let row = FinishedRow::try_from(turn)?;
+        Ok(self.finish.write(row).await.map_err(SqlError::from).and_then(|outcome| outcome)?)
+    }
+}

@@ -1,0 +1,96 @@
+//! The tables of `migrations/postgres`, as diesel needs to know them.
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        username -> Text,
+        hashed_password -> Text,
+        email -> Text,
+        role -> Text,
+        is_active -> Bool,
+        account_created -> Timestamptz,
+        last_login -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        conversation_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    conversations (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        title -> Nullable<Text>,
+        model -> Nullable<Text>,
+        system -> Nullable<Text>,
+        metadata -> Jsonb,
+        ttl_seconds -> Nullable<Integer>,
+        archived -> Bool,
+        pinned -> Bool,
+        leaf_turn_id -> Nullable<Uuid>,
+        last_seq -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        expiry_timestamp -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    turns (id) {
+        id -> Uuid,
+        conversation_id -> Uuid,
+        user_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        seq -> BigInt,
+        parent_turn_id -> Nullable<Uuid>,
+        kind -> Text,
+        status -> Text,
+        incomplete_reason -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        input -> Nullable<Jsonb>,
+        request_question -> Text,
+        response -> Nullable<Text>,
+        parts -> Nullable<Jsonb>,
+        image_url -> Nullable<Text>,
+        model -> Nullable<Text>,
+        question_tokens -> Integer,
+        input_tokens -> Nullable<Integer>,
+        output_tokens -> Nullable<Integer>,
+        owner -> Nullable<Uuid>,
+        entry_time -> Timestamptz,
+        completed_at -> Nullable<Timestamptz>,
+        expiry_timestamp -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (user_id, key) {
+        user_id -> Uuid,
+        key -> Text,
+        fingerprint -> Binary,
+        turn_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    replicas (id) {
+        id -> Uuid,
+        lease_until -> Timestamptz,
+    }
+}
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(turns -> conversations (conversation_id));
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, turns, idempotency_keys, replicas);

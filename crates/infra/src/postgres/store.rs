@@ -1,0 +1,64 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use secrecy::SecretString;
+
+use super::connection::{ConnectionOptions, PgPool};
+use super::conversation::Conversations;
+use super::health::Health;
+use super::journal::Journal;
+use super::lease::Leases;
+use super::session::Sessions;
+use super::turn::Turns;
+use super::user::Users;
+use crate::sql::PoolSettings;
+use crate::store::{Store, StoreError};
+
+/// How PostgreSQL is reached.
+#[derive(Clone, Debug)]
+pub struct PostgresSettings {
+    /// `postgres://user:password@host:port/database`.
+    pub url: SecretString,
+    /// The most connections besides the three of the journal.
+    pub pool_size: u32,
+    /// The longest that a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// The longest that opening one may take; libpq counts in whole seconds, two at least.
+    pub connect_timeout: Duration,
+    /// The longest that a statement may take; zero leaves it to the server.
+    pub statement_timeout: Duration,
+    /// Whether statements are prepared once per connection; off behind PgBouncer before 1.21.
+    pub statement_cache: bool,
+    /// The most writes of each kind that wait for the journal.
+    pub journal_queue: usize,
+}
+
+impl PostgresSettings {
+    pub(super) fn connection(&self) -> ConnectionOptions {
+        ConnectionOptions::new(&self.url, self.connect_timeout, self.statement_timeout, self.statement_cache)
+    }
+}
+
+/// The store's ports. Nothing is connected yet: a server that is down shows when it is first asked.
+pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
+    let options = settings.connection();
+    let size = PoolSettings { size: settings.pool_size, acquire_timeout: settings.acquire_timeout };
+    let pool = PgPool::new(options.clone(), size);
+    let journal = Journal::start(pool.clone(), &options, settings.journal_queue).map_err(StoreError::Thread)?;
+    Ok(Store {
+        users: Arc::new(Users(pool.clone())),
+        sessions: Arc::new(Sessions(pool.clone())),
+        conversations: Arc::new(Conversations(pool.clone())),
+        turns: Arc::new(Turns(pool.clone())),
+        journal: Arc::new(journal),
+        leases: Arc::new(Leases(pool.clone())),
+        health: Arc::new(Health(pool)),
+    })
+}
+
+/// A connection for the command line's own work.
+pub(crate) fn connect(settings: &PostgresSettings) -> Result<PgConnection, StoreError> {
+    use crate::sql::Connect;
+    PgConnection::connect(&settings.connection()).map_err(|error| StoreError::Unreachable(error.to_string()))
+}

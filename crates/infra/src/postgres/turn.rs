@@ -1,0 +1,134 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use domain::Unexpected;
+use domain::conversation::{Turn, TurnRepository};
+use domain::id::{ConversationId, TurnId, UserId};
+use domain::page::{ListError, Order, Page, PageRequest};
+
+use super::connection::PgPool;
+use super::schema::{conversations, turns};
+use crate::sql::rows::TurnRow;
+use crate::sql::values::{Id, Time};
+use crate::sql::{SqlError, page};
+
+/// Turns in PostgreSQL, for reading.
+pub(super) struct Turns(pub PgPool);
+
+#[async_trait]
+impl TurnRepository for Turns {
+    async fn find(&self, owner: UserId, id: TurnId, now: DateTime<Utc>) -> Result<Option<Turn>, Unexpected> {
+        let find = move |connection: &mut PgConnection| {
+            turns::table
+                .filter(turns::id.eq(Id(id.as_uuid())))
+                .filter(turns::user_id.eq(Id(owner.as_uuid())))
+                .filter(turns::expiry_timestamp.gt(Time(now)))
+                .select(columns())
+                .first::<TurnRow>(connection)
+                .optional()
+        };
+        self.0.run(find).await?.map(Turn::try_from).transpose().map_err(Unexpected::new)
+    }
+
+    async fn list(
+        &self,
+        owner: UserId,
+        conversation: ConversationId,
+        request: PageRequest<TurnId>,
+        now: DateTime<Utc>,
+    ) -> Result<Page<Turn>, ListError> {
+        let conversation = Id(conversation.as_uuid());
+        let find = move |connection: &mut PgConnection| {
+            let exists = diesel::select(diesel::dsl::exists(
+                conversations::table
+                    .find(conversation)
+                    .filter(conversations::user_id.eq(Id(owner.as_uuid())))
+                    .filter(conversations::expiry_timestamp.gt(Time(now))),
+            ));
+            if !exists.get_result::<bool>(connection)? {
+                return Ok(Err(ListError::NotFound));
+            }
+            let mut query = turns::table
+                .filter(turns::conversation_id.eq(conversation))
+                .filter(turns::expiry_timestamp.gt(Time(now)))
+                .select(columns())
+                .limit(i64::from(request.limit.get()) + 1)
+                .into_boxed();
+            if let Some(after) = request.after.map(|id| Id(id.as_uuid())) {
+                let cursor =
+                    turns::table.find(after).filter(turns::conversation_id.eq(conversation)).select(turns::seq);
+                let Some(seq) = cursor.first::<i64>(connection).optional()? else {
+                    return Ok(Err(ListError::UnknownCursor));
+                };
+                query = match request.order {
+                    Order::Ascending => query.filter(turns::seq.gt(seq)),
+                    Order::Descending => query.filter(turns::seq.lt(seq)),
+                };
+            }
+            let query = match request.order {
+                Order::Ascending => query.order(turns::seq.asc()),
+                Order::Descending => query.order(turns::seq.desc()),
+            };
+            query.load::<TurnRow>(connection).map(Ok)
+        };
+        let rows = self.0.run(find).await.map_err(Unexpected::from)??;
+        page(Ok::<_, SqlError>(Some(rows)), request.limit, Turn::try_from)
+    }
+}
+
+/// The columns of a [`TurnRow`]. The text of a running turn is that of its pieces, up to the first gap.
+#[expect(clippy::type_complexity, reason = "a list of columns is what it is")]
+pub(super) fn columns() -> (
+    turns::id,
+    turns::conversation_id,
+    turns::user_id,
+    turns::session_id,
+    turns::seq,
+    turns::parent_turn_id,
+    turns::kind,
+    turns::status,
+    turns::incomplete_reason,
+    turns::failure,
+    turns::request_question,
+    SqlLiteral<Nullable<Text>>,
+    turns::parts,
+    turns::image_url,
+    turns::model,
+    turns::input_tokens,
+    turns::output_tokens,
+    turns::entry_time,
+    turns::completed_at,
+    turns::expiry_timestamp,
+) {
+    (
+        turns::id,
+        turns::conversation_id,
+        turns::user_id,
+        turns::session_id,
+        turns::seq,
+        turns::parent_turn_id,
+        turns::kind,
+        turns::status,
+        turns::incomplete_reason,
+        turns::failure,
+        turns::request_question,
+        sql(RESPONSE_SO_FAR),
+        turns::parts,
+        turns::image_url,
+        turns::model,
+        turns::input_tokens,
+        turns::output_tokens,
+        turns::entry_time,
+        turns::completed_at,
+        turns::expiry_timestamp,
+    )
+}
+
+const RESPONSE_SO_FAR: &str = "CASE WHEN turns.status <> 'running' THEN turns.response ELSE ( \
+    SELECT string_agg(p.text, '' ORDER BY p.start_byte) FROM ( \
+        SELECT text, start_byte, sum(octet_length(text)) OVER (ORDER BY start_byte) - octet_length(text) AS expected \
+        FROM turn_pieces WHERE turn_id = turns.id \
+    ) p WHERE p.expected = p.start_byte) END";

@@ -1,0 +1,67 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// The most items of one batch.
+const MAX_BATCH: usize = 64;
+
+/// A thread of its own that takes what concurrent callers have queued and does it in one go.
+///
+/// It never waits to fill a batch: under light load a batch is one item, and latency is that of a single
+/// statement; under heavy load the cost of a commit is shared. The thread ends when the writer is dropped.
+pub(crate) struct BatchWriter<I, O> {
+    queue: mpsc::Sender<Queued<I, O>>,
+}
+
+struct Queued<I, O> {
+    item: I,
+    reply: oneshot::Sender<O>,
+}
+
+/// Why an item was not done, as far as its caller can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The queue was full; nothing was done.
+    #[error("too much is waiting to be written")]
+    Full,
+    /// The writer stopped; what became of the item is not known.
+    #[error("the writer has stopped")]
+    Stopped,
+}
+
+impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
+    /// Starts the thread. `write` gets one to 64 items and answers them in the same order.
+    ///
+    /// # Errors
+    /// The operating system refused a thread.
+    pub(crate) fn start<W>(name: &str, capacity: usize, mut write: W) -> std::io::Result<Self>
+    where
+        W: FnMut(Vec<I>) -> Vec<O> + Send + 'static,
+    {
+        let (queue, mut queued) = mpsc::channel::<Queued<I, O>>(capacity.max(1));
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let mut batch = Vec::with_capacity(MAX_BATCH);
+            while queued.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
+                let (items, replies): (Vec<I>, Vec<_>) = batch.drain(..).map(|q| (q.item, q.reply)).unzip();
+                // A panic costs the callers of this batch an answer, and nobody else anything.
+                let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| write(items))) else { continue };
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    // A caller who no longer waits needs no answer; what was written stays written.
+                    drop(reply.send(outcome));
+                }
+            }
+        })?;
+        Ok(Self { queue })
+    }
+
+    /// Queues the item and waits until its batch is done.
+    pub(crate) async fn write(&self, item: I) -> Result<O, Refusal> {
+        let (reply, outcome) = oneshot::channel();
+        self.queue.try_send(Queued { item, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Full,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopped,
+        })?;
+        outcome.await.map_err(|_| Refusal::Stopped)
+    }
+}

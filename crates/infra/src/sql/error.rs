@@ -1,0 +1,89 @@
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use domain::Unexpected;
+
+use super::{InconsistentRow, Refusal};
+
+/// Why SQL work came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SqlError {
+    /// The store has too much to do; nothing was tried.
+    #[error("too much is waiting for the store")]
+    Overloaded,
+    /// No connection could be had.
+    #[error("the store cannot be reached: {0}")]
+    Unreachable(String),
+    /// The work panicked.
+    #[error("the work panicked")]
+    Panicked,
+    /// The store said no.
+    #[error(transparent)]
+    Diesel(#[from] DieselError),
+    /// A row did not parse.
+    #[error(transparent)]
+    Inconsistent(#[from] InconsistentRow),
+}
+
+impl SqlError {
+    /// Whether the connection is gone, so that the same work may succeed on another.
+    pub(crate) fn is_closed_connection(error: &DieselError) -> bool {
+        matches!(
+            error,
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
+                | DieselError::BrokenTransactionManager
+        )
+    }
+
+    /// Whether the same work may succeed later.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Overloaded | Self::Unreachable(_) => true,
+            Self::Diesel(error) => {
+                Self::is_closed_connection(error)
+                    || matches!(error, DieselError::DatabaseError(kind, information)
+                        if matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown)
+                            && passes(information.message()))
+            }
+            Self::Panicked | Self::Inconsistent(_) => false,
+        }
+    }
+}
+
+/// The same failure for every caller of a batch; only one of them can have the error itself.
+pub(crate) fn fail_all<T>(error: SqlError, count: usize) -> Vec<Result<T, SqlError>> {
+    let text = error.to_string();
+    let others = (1..count).map(|_| Err(SqlError::Unreachable(text.clone()))).collect::<Vec<_>>();
+    std::iter::once(Err(error)).chain(others).collect()
+}
+
+/// Neither diesel nor SQLite's driver hands out the codes of these conditions, only their (untranslated) texts:
+/// 57014 and 57P01 to 57P03, 53xxx, 40001 and 40P01 of PostgreSQL; SQLITE_BUSY, SQLITE_FULL and SQLITE_IOERR.
+fn passes(message: &str) -> bool {
+    const PASSING: [&str; 13] = [
+        "canceling statement",
+        "terminating connection",
+        "the database system is",
+        "could not serialize",
+        "deadlock detected",
+        "No space left on device",
+        "out of memory",
+        "too many",
+        "remaining connection slots",
+        "could not extend file",
+        "database is locked",
+        "database or disk is full",
+        "disk I/O error",
+    ];
+    PASSING.iter().any(|text| message.contains(text))
+}
+
+impl From<Refusal> for SqlError {
+    fn from(_: Refusal) -> Self {
+        Self::Overloaded
+    }
+}
+
+impl From<SqlError> for Unexpected {
+    fn from(error: SqlError) -> Self {
+        if error.is_passing() { Self::unavailable(error) } else { Self::new(error) }
+    }
+}

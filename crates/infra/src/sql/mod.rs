@@ -1,0 +1,30 @@
+//! What both stores share.
+
+mod batch;
+mod error;
+mod inconsistent;
+mod parts;
+mod pool;
+pub(crate) mod rows;
+pub(crate) mod values;
+
+pub(crate) use batch::{BatchWriter, Refusal};
+pub(crate) use error::SqlError;
+pub(crate) use error::fail_all;
+pub(crate) use inconsistent::InconsistentRow;
+pub(crate) use inconsistent::Parse;
+pub(crate) use pool::{Connect, Pool, PoolSettings};
+
+use domain::Unexpected;
+use domain::page::{Limit, ListError, Page};
+
+/// A page out of a query that asked for one row more; no rows at all means that the cursor is unknown.
+pub(crate) fn page<R, T>(
+    rows: Result<Option<Vec<R>>, SqlError>,
+    limit: Limit,
+    parse: impl Fn(R) -> Result<T, InconsistentRow>,
+) -> Result<Page<T>, ListError> {
+    let rows = rows.map_err(Unexpected::from)?.ok_or(ListError::UnknownCursor)?;
+    let items: Result<Vec<T>, InconsistentRow> = rows.into_iter().map(parse).collect();
+    Ok(Page::from_one_more(items.map_err(Unexpected::new)?, limit))
+}

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::r2d2::{self, ManageConnection, R2D2Connection};
+use tokio::sync::Semaphore;
+
+use super::SqlError;
+
+/// A kind of connection that a pool can hold.
+pub(crate) trait Connect: R2D2Connection + Send + Sized + 'static {
+    /// What opening one takes.
+    type Options: Clone + Send + Sync + 'static;
+
+    /// Opens a connection, ready for work.
+    fn connect(options: &Self::Options) -> diesel::ConnectionResult<Self>;
+}
+
+/// How large a pool is, and how patient its callers are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolSettings {
+    /// The most connections, and the most blocking threads, that are used at once.
+    pub(crate) size: u32,
+    /// The longest that work waits for one of them.
+    pub(crate) acquire_timeout: Duration,
+}
+
+/// Connections, and the only place in which SQL work moves to blocking threads.
+///
+/// Work is admitted before it gets a thread: there are never more threads than connections, so a store that
+/// stalls makes callers wait no longer than `acquire_timeout` and then fail, instead of piling up threads.
+pub(crate) struct Pool<C: Connect> {
+    connections: r2d2::Pool<Manager<C>>,
+    admission: Arc<Semaphore>,
+    settings: PoolSettings,
+}
+
+impl<C: Connect> Clone for Pool<C> {
+    fn clone(&self) -> Self {
+        Self { connections: self.connections.clone(), admission: self.admission.clone(), settings: self.settings }
+    }
+}
+
+impl<C: Connect> Pool<C> {
+    /// A pool that connects when it is first used.
+    pub(crate) fn new(options: C::Options, settings: PoolSettings) -> Self {
+        // r2d2 waits between two attempts to connect for up to half of this, so it stays short.
+        let patience = settings.acquire_timeout.min(Duration::from_secs(2));
+        let connections = r2d2::Pool::builder()
+            .max_size(settings.size)
+            .min_idle(Some(0))
+            .connection_timeout(patience)
+            .test_on_check_out(false)
+            .build_unchecked(Manager { options });
+        Self { connections, admission: Arc::new(Semaphore::new(settings.size as usize)), settings }
+    }
+
+    /// Runs `work` on a connection.
+    ///
+    /// A connection is not checked before it is used, for that would cost a round trip; if it turns out to be
+    /// closed, `work` runs again on another. Its statements must therefore be harmless when repeated.
+    pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut C) -> QueryResult<T> + Send + 'static,
+    {
+        let admission = self.admission.clone().acquire_owned();
+        let permit = tokio::time::timeout(self.settings.acquire_timeout, admission)
+            .await
+            .map_err(|_| SqlError::Overloaded)?
+            .map_err(|_| SqlError::Overloaded)?;
+        let pool = self.clone();
+        let blocking = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            pool.run_blocking(work)
+        });
+        blocking.await.map_err(|_| SqlError::Panicked)?
+    }
+
+    /// Every idle connection may have been closed at once, so each of them may have to be tried.
+    fn run_blocking<T>(&self, mut work: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, SqlError> {
+        for _ in 0..self.settings.size {
+            let mut connection = self.connections.get().map_err(|error| SqlError::Unreachable(error.to_string()))?;
+            match work(&mut connection.inner) {
+                Err(error) if SqlError::is_closed_connection(&error) => connection.is_closed = true,
+                result => return Ok(result?),
+            }
+        }
+        let mut connection = self.connections.get().map_err(|error| SqlError::Unreachable(error.to_string()))?;
+        let result = work(&mut connection.inner);
+        connection.is_closed = result.as_ref().is_err_and(SqlError::is_closed_connection);
+        Ok(result?)
+    }
+}
+
+/// A connection, and whether it turned out to be closed.
+pub(crate) struct Managed<C> {
+    inner: C,
+    is_closed: bool,
+}
+
+struct Manager<C: Connect> {
+    options: C::Options,
+}
+
+impl<C: Connect> ManageConnection for Manager<C> {
+    type Connection = Managed<C>;
+    type Error = diesel::ConnectionError;
+
+    fn connect(&self) -> Result<Managed<C>, diesel::ConnectionError> {
+        C::connect(&self.options).map(|inner| Managed { inner, is_closed: false })
+    }
+
+    fn is_valid(&self, _: &mut Managed<C>) -> Result<(), diesel::ConnectionError> {
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut Managed<C>) -> bool {
+        connection.is_closed || std::thread::panicking() || connection.inner.is_broken()
+    }
+}

@@ -1,0 +1,21 @@
+//! SQLite, compiled in: the embedded default.
+//!
+//! Write-ahead log, every commit flushed, one writer for everything and a pool of readers beside it.
+
+mod connection;
+mod conversation;
+mod error;
+mod health;
+mod journal;
+mod lease;
+mod lock;
+pub mod migrations;
+mod schema;
+mod session;
+mod store;
+mod turn;
+mod user;
+mod writer;
+
+pub(crate) use store::connect;
+pub use store::{SqliteSettings, open};

@@ -1,0 +1,112 @@
+//! The tables of `migrations/sqlite`, as diesel needs to know them.
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        username -> Text,
+        hashed_password -> Text,
+        email -> Text,
+        role -> Text,
+        is_active -> Bool,
+        account_created -> BigInt,
+        last_login -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        conversation_id -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    conversations (id) {
+        id -> Text,
+        user_id -> Text,
+        title -> Nullable<Text>,
+        model -> Nullable<Text>,
+        system -> Nullable<Text>,
+        metadata -> Text,
+        ttl_seconds -> Nullable<Integer>,
+        archived -> Bool,
+        pinned -> Bool,
+        leaf_turn_id -> Nullable<Text>,
+        last_seq -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        expiry_timestamp -> BigInt,
+    }
+}
+
+diesel::table! {
+    turns (id) {
+        id -> Text,
+        conversation_id -> Text,
+        user_id -> Text,
+        session_id -> Nullable<Text>,
+        seq -> BigInt,
+        parent_turn_id -> Nullable<Text>,
+        kind -> Text,
+        status -> Text,
+        incomplete_reason -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        input -> Nullable<Text>,
+        request_question -> Text,
+        response -> Nullable<Text>,
+        parts -> Nullable<Text>,
+        image_url -> Nullable<Text>,
+        model -> Nullable<Text>,
+        question_tokens -> Integer,
+        input_tokens -> Nullable<Integer>,
+        output_tokens -> Nullable<Integer>,
+        owner -> Nullable<Text>,
+        entry_time -> BigInt,
+        completed_at -> Nullable<BigInt>,
+        expiry_timestamp -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (user_id, key) {
+        user_id -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        turn_id -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    turn_pieces (turn_id, start_byte) {
+        turn_id -> Text,
+        start_byte -> BigInt,
+        text -> Text,
+    }
+}
+
+diesel::table! {
+    replicas (id) {
+        id -> Text,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(turns -> conversations (conversation_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    conversations,
+    turns,
+    idempotency_keys,
+    turn_pieces,
+    replicas
+);

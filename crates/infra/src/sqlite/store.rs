@@ -1,0 +1,90 @@
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use domain::clock::Clock;
+
+use super::connection::{Access, ConnectionOptions, Readers};
+use super::conversation::Conversations;
+use super::health::Health;
+use super::journal::Journal;
+use super::lease::Leases;
+use super::lock::ServerLock;
+use super::migrations;
+use super::schema::replicas;
+use super::session::Sessions;
+use super::turn::Turns;
+use super::user::Users;
+use super::writer::Writer;
+use crate::clock::SystemClock;
+use crate::sql::{Connect, PoolSettings};
+use crate::store::{Opener, Store, StoreError};
+
+/// Where the database file is, and how it is used.
+#[derive(Clone, Debug)]
+pub struct SqliteSettings {
+    /// The database file; it and its folder are made if they are not there.
+    pub path: PathBuf,
+    /// The most connections that read at once.
+    pub readers: u32,
+    /// The longest that a request waits for one of them.
+    pub acquire_timeout: Duration,
+    /// The most writes that wait for the writer.
+    pub journal_queue: usize,
+}
+
+/// The store's ports, over a file that is brought up to date first.
+pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreError> {
+    create(settings)?;
+    let lock = match opener {
+        Opener::Server => Some(ServerLock::take(&settings.path)?),
+        Opener::Command => None,
+    };
+    let mut connection = connect(settings)?;
+    migrations::apply(&mut connection)?;
+    if lock.is_some() {
+        // Whoever holds the lock is the only server there is: every other lease is a dead one's.
+        diesel::delete(replicas::table).execute(&mut connection).map_err(unusable)?;
+    }
+    let options = |access| ConnectionOptions { path: settings.path.clone(), access };
+    let size = PoolSettings { size: settings.readers, acquire_timeout: settings.acquire_timeout };
+    let readers = Readers::new(options(Access::Read), size);
+    let writer = Writer::start(options(Access::Write), settings.journal_queue, lock).map_err(StoreError::Thread)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Store {
+        users: Arc::new(Users { readers: readers.clone(), writer: writer.clone() }),
+        sessions: Arc::new(Sessions { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
+        conversations: Arc::new(Conversations { readers: readers.clone(), writer: writer.clone() }),
+        turns: Arc::new(Turns(readers.clone())),
+        journal: Arc::new(Journal(writer.clone())),
+        leases: Arc::new(Leases { writer, clock }),
+        health: Arc::new(Health(readers)),
+    })
+}
+
+/// A connection for work on the schema.
+pub(crate) fn connect(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
+    create(settings)?;
+    let options = ConnectionOptions { path: settings.path.clone(), access: Access::Write };
+    SqliteConnection::connect(&options).map_err(|error| StoreError::Unreachable(error.to_string()))
+}
+
+/// The file is made here, for its owner's eyes only: it holds people's conversations.
+fn create(settings: &SqliteSettings) -> Result<(), StoreError> {
+    let path = &settings.path;
+    let unusable = |source| StoreError::File { path: path.clone(), source };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(unusable)?;
+    }
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(unusable)
+}
+
+fn unusable(error: diesel::result::Error) -> StoreError {
+    StoreError::Migration(error.into())
+}
