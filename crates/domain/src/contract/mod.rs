@@ -1,1 +1,220 @@
-//! placeholder
+//! The contract suite: what every store must do, as the ports' documentation has it.
+//!
+//! An adapter's tests say how to make a store, and get one test per case:
+//!
+//! ```ignore
+//! use domain::contract::StoreUnderTest;
+//!
+//! async fn new_store() -> StoreUnderTest { /* connect, migrate, wrap in Arcs */ }
+//!
+//! domain::contract_suite!(test = tokio::test, store = new_store);
+//! ```
+//!
+//! # What a case may assume
+//!
+//! - The store may be shared with other cases and may hold rows of earlier runs: a case makes users of its own
+//!   and looks at nothing else.
+//! - Nobody reaps turns in the store but the cases themselves, and all that share a store run in one process
+//!   (those that reap wait for one another).
+//! - The store takes 200 calls at once. A case needs no runtime: it awaits calls together on one task, so
+//!   what is to happen at the same time must happen on threads of the store's own.
+//! - Users, sessions and conversations exist before a turn names them, as foreign keys may want it.
+//!
+//! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
+//! in does not pass. Only sessions and leases live by the store's clock.
+#![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
+
+mod fixtures;
+
+pub mod accept;
+pub mod context;
+pub mod conversations;
+pub mod current;
+pub mod finish;
+pub mod health;
+pub mod idempotency;
+pub mod leases;
+pub mod pieces;
+pub mod sessions;
+pub mod turns;
+pub mod users;
+
+use std::sync::Arc;
+
+use crate::chat::{ReplicaLease, TurnJournal};
+use crate::conversation::{ConversationRepository, TurnRepository};
+use crate::health::StoreHealth;
+use crate::session::SessionRepository;
+use crate::user::UserRepository;
+
+/// The ports of one store under test.
+#[derive(Clone)]
+pub struct StoreUnderTest {
+    /// Its accounts.
+    pub users: Arc<dyn UserRepository>,
+    /// Its sessions.
+    pub sessions: Arc<dyn SessionRepository>,
+    /// Its conversations.
+    pub conversations: Arc<dyn ConversationRepository>,
+    /// Its turns, for reading.
+    pub turns: Arc<dyn TurnRepository>,
+    /// Its turns, for writing.
+    pub journal: Arc<dyn TurnJournal>,
+    /// Its leases.
+    pub leases: Arc<dyn ReplicaLease>,
+    /// Its health.
+    pub health: Arc<dyn StoreHealth>,
+}
+
+/// One test per case of the suite, in a module per port.
+///
+/// `test` is the attribute that makes an async function a test, `store` the name of an async function without
+/// arguments that makes a [`StoreUnderTest`]; it must be in scope where the macro is used.
+#[macro_export]
+macro_rules! contract_suite {
+    (test = $test:meta, store = $store:ident $(,)?) => {
+        $crate::contract_suite! { @cases $test, $store;
+            users {
+                an_account_is_found_by_its_id,
+                a_login_finds_the_hash_without_regard_to_case,
+                a_name_is_taken_in_whatever_case,
+                an_address_is_taken_once,
+                twenty_at_once_get_one_name,
+                twenty_at_once_get_one_address,
+                a_hash_is_replaced_only_while_it_is_the_old_one,
+                accounts_are_listed_by_time_of_creation,
+                accounts_of_one_moment_are_listed_once_each,
+                an_unknown_cursor_is_refused,
+            }
+            sessions {
+                an_open_session_is_live,
+                opening_a_session_notes_the_login,
+                a_session_without_time_is_expired,
+                a_longer_session_expires_later,
+                an_ended_session_is_not_live,
+                ending_what_is_over_or_never_was_is_no_error,
+            }
+            conversations {
+                every_field_is_kept,
+                a_bare_conversation_is_kept,
+                a_foreign_conversation_is_missing,
+                an_expired_conversation_is_missing,
+                the_list_is_by_last_activity,
+                the_list_holds_the_owners_only,
+                the_list_leaves_out_the_expired,
+                pages_follow_one_another,
+                conversations_of_one_moment_are_listed_once_each,
+                an_unknown_cursor_is_refused,
+            }
+            accept {
+                a_question_is_stored_and_runs,
+                turns_are_numbered_and_chained,
+                the_conversation_moves_on,
+                the_conversations_own_time_to_live_counts,
+                the_answerer_is_told_the_conversations_model_and_prompt,
+                a_missing_conversation_is_not_found,
+                a_foreign_conversation_is_not_found,
+                an_expired_conversation_is_not_found,
+                a_running_turn_keeps_the_conversation_busy,
+                of_a_hundred_at_once_one_is_accepted,
+                two_hundred_conversations_are_served_at_once,
+                a_refused_question_spoils_no_other,
+                a_lost_acknowledgement_is_given_again,
+                hard_questions_are_kept_exactly,
+            }
+            current {
+                a_first_question_makes_a_conversation,
+                the_conversation_goes_on,
+                another_session_goes_on_where_the_user_was,
+                the_latest_is_the_last_active_one,
+                the_sessions_own_conversation_comes_first,
+                an_expired_conversation_is_left_behind,
+                somebody_elses_conversation_never_goes_on,
+                first_questions_at_once_make_one_conversation,
+                a_lost_acknowledgement_is_given_again,
+            }
+            context {
+                it_is_newest_first,
+                it_is_as_long_as_wanted,
+                it_holds_whatever_was_answered,
+                turns_without_an_answer_take_no_place,
+                it_leaves_out_the_expired,
+                it_stays_within_the_conversation,
+                its_tokens_are_the_questions_and_the_answers,
+            }
+            idempotency {
+                a_repeated_request_is_in_progress_and_then_replayed,
+                a_replay_comes_before_anything_else,
+                another_request_may_not_use_the_key,
+                a_key_is_its_users_own,
+                a_failure_releases_the_key,
+                a_refused_question_claims_no_key,
+                a_key_holds_for_a_day,
+                a_late_failure_releases_no_later_claim,
+                of_fifty_at_once_one_is_accepted,
+                of_fifty_first_questions_at_once_one_is_accepted,
+                of_fifty_different_requests_at_once_one_is_accepted,
+                a_lost_acknowledgement_is_given_again,
+            }
+            finish {
+                every_end_is_kept,
+                every_part_is_kept,
+                the_largest_counts_are_kept,
+                the_model_that_answered_is_kept,
+                another_process_ends_nothing,
+                an_unknown_turn_is_lost,
+                the_same_end_is_stored_twice,
+                another_end_comes_too_late,
+                the_conversation_is_free_again,
+                a_lost_end_spoils_no_other,
+                hard_answers_are_kept_exactly,
+            }
+            pieces {
+                a_running_turn_shows_its_text_so_far,
+                a_piece_is_stored_once,
+                pieces_may_overtake_each_other,
+                pieces_of_many_turns_are_kept_apart,
+                the_end_replaces_the_pieces,
+                a_late_piece_changes_nothing,
+            }
+            leases {
+                a_living_process_keeps_its_turns,
+                a_process_that_never_renewed_is_dead,
+                a_lease_without_time_is_no_lease,
+                a_released_lease_is_over_at_once,
+                a_renewed_lease_holds_again,
+                a_reaped_turn_keeps_its_text,
+                a_reaped_turn_is_an_answer_for_its_key,
+                a_late_end_of_a_reaped_turn_is_lost,
+                reapers_at_once_close_each_turn_once,
+            }
+            turns {
+                a_foreign_turn_is_missing,
+                an_expired_turn_is_missing,
+                turns_are_listed_by_number,
+                pages_follow_one_another,
+                an_expired_turn_is_not_listed,
+                a_conversation_without_turns_is_an_empty_list,
+                a_list_that_is_not_there_is_not_found,
+                an_unknown_cursor_is_refused,
+            }
+            health {
+                a_store_that_works_says_so,
+            }
+        }
+    };
+    (@cases $test:meta, $store:ident; $($area:ident { $($case:ident,)+ })+) => {
+        $(
+            mod $area {
+                use super::$store;
+
+                $(
+                    #[$test]
+                    async fn $case() {
+                        $crate::contract::$area::$case($store().await).await;
+                    }
+                )+
+            }
+        )+
+    };
+}
