@@ -51,7 +51,7 @@ struct AcceptedRow {
     system: Option<String>,
     questions: Option<Vec<String>>,
     responses: Option<Vec<String>>,
-    tokens: Option<Vec<i32>>,
+    tokens: Option<Vec<i64>>,
     expiries: Option<Vec<Time>>,
 }
 
@@ -83,7 +83,7 @@ struct AcceptTurns {
     session_ids: Vec<Option<Uuid>>,
     conversation_ids: Vec<Option<Uuid>>,
     questions: Vec<String>,
-    question_tokens: Vec<i32>,
+    question_tokens: Vec<i64>,
     models: Vec<Option<String>>,
     owners: Vec<Uuid>,
     entry_times: Vec<Time>,
@@ -105,7 +105,7 @@ impl From<&[NewTurn]> for AcceptTurns {
                 ConversationChoice::Current { .. } => None,
             });
             columns.questions.push(turn.question.as_str().to_owned());
-            columns.question_tokens.push(i32::try_from(turn.question.estimated_tokens()).unwrap_or(i32::MAX));
+            columns.question_tokens.push(i64::from(turn.question.estimated_tokens()));
             columns.models.push(turn.model.as_ref().map(|model| model.as_str().to_owned()));
             columns.owners.push(turn.replica.as_uuid());
             columns.entry_times.push(Time(turn.entry_time));
@@ -129,7 +129,7 @@ impl Query for AcceptTurns {
         Nullable<Text>,
         Nullable<Array<Text>>,
         Nullable<Array<Text>>,
-        Nullable<Array<Integer>>,
+        Nullable<Array<BigInt>>,
         Nullable<Array<Timestamptz>>,
     );
 }
@@ -151,7 +151,7 @@ impl QueryFragment<Pg> for AcceptTurns {
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.questions)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Integer>, _>(&self.question_tokens)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.question_tokens)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.models)?;
         out.push_sql(", ");

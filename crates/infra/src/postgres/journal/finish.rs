@@ -4,7 +4,7 @@ use diesel::connection::LoadConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as PgUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as PgUuid};
 use domain::chat::Settlement;
 use uuid::Uuid;
 
@@ -42,8 +42,8 @@ struct FinishTurns {
     parts: Vec<Option<Json>>,
     image_urls: Vec<Option<String>>,
     models: Vec<Option<String>>,
-    input_tokens: Vec<Option<i32>>,
-    output_tokens: Vec<Option<i32>>,
+    input_tokens: Vec<Option<i64>>,
+    output_tokens: Vec<Option<i64>>,
     completed_at: Vec<Time>,
 }
 
@@ -95,9 +95,9 @@ impl QueryFragment<Pg> for FinishTurns {
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.models)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.input_tokens)?;
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.input_tokens)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.output_tokens)?;
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.output_tokens)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.completed_at)?;
         out.push_sql(include_str!("finish.sql"));

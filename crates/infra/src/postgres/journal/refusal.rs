@@ -79,7 +79,10 @@ fn find(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult<Finding> {
         .filter(turns::conversation_id.eq(conversation))
         .filter(turns::status.eq("running"))
         .select(turns::id);
-    Ok(running.first::<Id>(connection).optional()?.map_or(Finding::TryAgain, |id| Finding::Busy(id.0)))
+    let Some(running) = running.first::<Id>(connection).optional()? else { return Ok(Finding::TryAgain) };
+    // The running turn may be this very request, accepted since its key was looked up above.
+    let claimed = turn.idempotency.as_ref().map(|claim| claimed_before(connection, turn, claim)).transpose()?;
+    Ok(claimed.flatten().unwrap_or(Finding::Busy(running.0)))
 }
 
 /// The turn of the same id, if this process runs it: the acknowledgement of its acceptance was lost.
@@ -114,7 +117,7 @@ fn accepted_before(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult
         .select((
             turns::request_question,
             turns::response.assume_not_null(),
-            turns::question_tokens + diesel::dsl::sql::<diesel::sql_types::Integer>("COALESCE(output_tokens, 0)"),
+            turns::question_tokens + diesel::dsl::sql::<diesel::sql_types::BigInt>("COALESCE(output_tokens, 0)"),
             turns::expiry_timestamp,
         ))
         .load(connection)?;

@@ -27,8 +27,8 @@ pub(crate) struct TurnRow {
     parts: Option<Json>,
     image_url: Option<String>,
     model: Option<String>,
-    input_tokens: Option<i32>,
-    output_tokens: Option<i32>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
     entry_time: Time,
     completed_at: Option<Time>,
     expiry_timestamp: Time,
@@ -76,7 +76,7 @@ fn state(row: &mut TurnRow) -> Result<TurnState, InconsistentRow> {
 
 fn answer(row: &mut TurnRow) -> Result<Answer, InconsistentRow> {
     let id = row.id.0;
-    let tokens = |count: Option<i32>| u32::try_from(count.unwrap_or_default());
+    let tokens = |count: Option<i64>| u32::try_from(count.unwrap_or_default());
     Ok(Answer {
         response: row.response.take().unwrap_or_default(),
         parts: row.parts.take().map(|parts| parts::from_json(parts.0)).transpose().in_row(TABLE, "parts", id)?,
@@ -93,7 +93,7 @@ fn answer(row: &mut TurnRow) -> Result<Answer, InconsistentRow> {
 pub(crate) struct PastTurnRow {
     pub request_question: String,
     pub response: String,
-    pub tokens: i32,
+    pub tokens: i64,
     pub expiry_timestamp: Time,
 }
 
@@ -102,7 +102,7 @@ impl From<PastTurnRow> for PastTurn {
         Self {
             question: row.request_question,
             response: row.response,
-            tokens: u32::try_from(row.tokens).unwrap_or_default(),
+            tokens: u32::try_from(row.tokens).unwrap_or(u32::MAX),
             expiry_timestamp: row.expiry_timestamp.0,
         }
     }
@@ -120,8 +120,8 @@ pub(crate) struct FinishedRow {
     pub parts: Option<Json>,
     pub image_url: Option<String>,
     pub model: Option<String>,
-    pub input_tokens: Option<i32>,
-    pub output_tokens: Option<i32>,
+    pub input_tokens: Option<i64>,
+    pub output_tokens: Option<i64>,
     pub completed_at: Time,
 }
 
@@ -136,7 +136,6 @@ impl TryFrom<FinishedTurn> for FinishedRow {
             TurnState::Incomplete(answer, reason) => (Some(answer), Some(reason.as_str()), None),
             TurnState::Failed(failure) => (None, None, Some(failure.as_str())),
         };
-        let count = |tokens: u32| i32::try_from(tokens).unwrap_or(i32::MAX);
         let usage = answer.as_ref().map(|answer| answer.usage);
         let (response, parts, image_url) = match answer {
             Some(answer) => (Some(answer.response), answer.parts, answer.image_url),
@@ -152,8 +151,8 @@ impl TryFrom<FinishedTurn> for FinishedRow {
             parts: parts.map(parts::to_json).transpose()?.map(Json),
             image_url,
             model: finished.model.map(ModelName::into_string),
-            input_tokens: usage.map(|usage| count(usage.input_tokens)),
-            output_tokens: usage.map(|usage| count(usage.output_tokens)),
+            input_tokens: usage.map(|usage| i64::from(usage.input_tokens)),
+            output_tokens: usage.map(|usage| i64::from(usage.output_tokens)),
             completed_at: Time(finished.completed_at),
         })
     }

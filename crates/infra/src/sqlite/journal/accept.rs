@@ -86,7 +86,7 @@ fn store(connection: &mut SqliteConnection, turn: &NewTurn, target: Target) -> Q
             turns::status.eq("running"),
             turns::request_question.eq(turn.question.as_str()),
             turns::model.eq(turn.model.as_ref().map(ModelName::as_str).or(target.model.as_deref())),
-            turns::question_tokens.eq(i32::try_from(turn.question.estimated_tokens()).unwrap_or(i32::MAX)),
+            turns::question_tokens.eq(i64::from(turn.question.estimated_tokens())),
             turns::owner.eq(Id(turn.replica.as_uuid())),
             turns::entry_time.eq(Time(turn.entry_time)),
             turns::expiry_timestamp.eq(expiry),
@@ -154,7 +154,7 @@ fn context(
         .select((
             turns::request_question,
             turns::response.assume_not_null(),
-            turns::question_tokens + diesel::dsl::sql::<diesel::sql_types::Integer>("COALESCE(output_tokens, 0)"),
+            turns::question_tokens + diesel::dsl::sql::<diesel::sql_types::BigInt>("COALESCE(output_tokens, 0)"),
             turns::expiry_timestamp,
         ))
         .load(connection)?;

@@ -1,0 +1,57 @@
+//! Every migration goes up, down and up again, and several replicas may migrate at once.
+
+use infra::store::{Opener, StoreError, migrate, open, revert};
+
+use crate::support::database::{Backend, Database};
+
+fn up_down_up(backend: Backend) {
+    let database = Database::empty(backend);
+    let applied = migrate(database.settings()).unwrap();
+    assert!(!applied.is_empty());
+    assert!(migrate(database.settings()).unwrap().is_empty(), "a second run finds nothing to do");
+    for step in applied.iter().rev() {
+        assert_eq!(&revert(database.settings()).unwrap(), step);
+    }
+    assert_eq!(migrate(database.settings()).unwrap(), applied);
+}
+
+#[test]
+fn steps_go_up_down_and_up_on_postgres() {
+    up_down_up(Backend::Postgres);
+}
+
+#[test]
+fn steps_go_up_down_and_up_on_sqlite() {
+    up_down_up(Backend::Sqlite);
+}
+
+fn eight_at_once(backend: Backend) {
+    let database = Database::empty(backend);
+    let steps: Vec<usize> = std::thread::scope(|scope| {
+        let run = || scope.spawn(|| migrate(database.settings()).unwrap().len());
+        let replicas: Vec<_> = (0..8).map(|_| run()).collect();
+        replicas.into_iter().map(|replica| replica.join().unwrap()).collect()
+    });
+    assert_eq!(steps.iter().filter(|applied| **applied > 0).count(), 1, "one replica applies all: {steps:?}");
+}
+
+#[test]
+fn replicas_migrate_postgres_at_once() {
+    eight_at_once(Backend::Postgres);
+}
+
+#[test]
+fn commands_migrate_sqlite_at_once() {
+    eight_at_once(Backend::Sqlite);
+}
+
+#[tokio::test]
+async fn postgres_with_an_old_schema_is_not_opened() {
+    let database = Database::empty(Backend::Postgres);
+    assert!(matches!(open(database.settings(), Opener::Server), Err(StoreError::SchemaOutdated)));
+    migrate(database.settings()).unwrap();
+    let store = open(database.settings(), Opener::Server).unwrap();
+    store.health.check().await.unwrap();
+    revert(database.settings()).unwrap();
+    assert!(store.health.check().await.unwrap_err().is_unavailable());
+}

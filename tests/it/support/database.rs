@@ -1,0 +1,136 @@
+//! Databases to test against: a file for SQLite, a database of its own in a throwaway PostgreSQL.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use infra::postgres::PostgresSettings;
+use infra::sqlite::SqliteSettings;
+use infra::store::StoreSettings;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Where `cargo xtask test` says that its PostgreSQL is.
+const POSTGRES: &str = "COLLOQUY_TEST_POSTGRES";
+
+/// The two stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Postgres,
+    Sqlite,
+}
+
+/// An empty database that is gone when this is dropped.
+pub(crate) struct Database {
+    url: String,
+    settings: StoreSettings,
+    _home: Home,
+}
+
+enum Home {
+    File(#[expect(dead_code, reason = "it is kept for its drop")] TempDir),
+    Server { name: String },
+}
+
+impl Database {
+    /// A database without any schema.
+    pub(crate) fn empty(backend: Backend) -> Self {
+        match backend {
+            Backend::Postgres => Self::postgres(None),
+            Backend::Sqlite => Self::sqlite(),
+        }
+    }
+
+    /// A database with the current schema.
+    pub(crate) fn migrated(backend: Backend) -> Self {
+        match backend {
+            Backend::Postgres => Self::postgres(Some(template())),
+            Backend::Sqlite => {
+                let database = Self::sqlite();
+                infra::store::migrate(&database.settings).unwrap();
+                database
+            }
+        }
+    }
+
+    /// As `DATABASE_URL` has it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// As infra has it.
+    pub(crate) fn settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
+    fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("colloquy.db");
+        let url = format!("sqlite://{}", path.display());
+        Self { url, settings: sqlite_settings(path), _home: Home::File(directory) }
+    }
+
+    fn postgres(template: Option<&str>) -> Self {
+        let name = format!("colloquy_{}", Uuid::now_v7().simple());
+        let template = template.map_or(String::new(), |template| format!(" TEMPLATE {template}"));
+        administer(&format!("CREATE DATABASE {name}{template}"));
+        let url = url_of(&name);
+        Self { settings: postgres_settings(&url), url, _home: Home::Server { name } }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Self::Server { name } = self {
+            administer(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+fn sqlite_settings(path: PathBuf) -> StoreSettings {
+    let acquire_timeout = Duration::from_secs(10);
+    StoreSettings::Sqlite(SqliteSettings { path, readers: 4, acquire_timeout, journal_queue: 1024 })
+}
+
+fn postgres_settings(url: &str) -> StoreSettings {
+    StoreSettings::Postgres(PostgresSettings {
+        url: url.to_owned().into(),
+        pool_size: 8,
+        acquire_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(2),
+        statement_timeout: Duration::from_secs(10),
+        statement_cache: true,
+        journal_queue: 1024,
+    })
+}
+
+/// A migrated database that others are copied from, made once per test run.
+fn template() -> &'static str {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let name = format!("colloquy_template_{}", Uuid::now_v7().simple());
+        administer(&format!("CREATE DATABASE {name}"));
+        infra::store::migrate(&postgres_settings(&url_of(&name))).unwrap();
+        name
+    })
+}
+
+fn administer(statement: &str) {
+    let mut connection = PgConnection::establish(&server()).unwrap();
+    diesel::sql_query(statement).execute(&mut connection).unwrap();
+}
+
+fn url_of(database: &str) -> String {
+    let server = server();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    format!("{base}/{database}")
+}
+
+fn server() -> String {
+    std::env::var(POSTGRES).unwrap_or_else(|_| {
+        panic!(
+            "this test needs PostgreSQL: run `cargo xtask test`, which starts one, or set {POSTGRES} to the URL of one"
+        )
+    })
+}
