@@ -79,8 +79,9 @@ impl Generation {
             EngineEvent::Finish(reason) => self.finish = self.finish.or(Some(reason)),
             EngineEvent::Text(_) | EngineEvent::Part(_) if self.finish.is_some() => {}
             EngineEvent::Text(text) if text.is_empty() => {}
-            EngineEvent::Text(text) => return Some(EngineEvent::Text(self.push_text(storable(text)))),
-            EngineEvent::Part(Part::Text { text }) => return Some(EngineEvent::Text(self.push_text(storable(text)))),
+            EngineEvent::Text(text) | EngineEvent::Part(Part::Text { text }) => {
+                return Some(EngineEvent::Text(self.push_text(storable(text))));
+            }
             EngineEvent::Part(part) => {
                 self.has_rich_parts = true;
                 self.parts.push(part.clone());
