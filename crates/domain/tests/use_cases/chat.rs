@@ -1,0 +1,148 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Unexpected;
+use domain::chat::{
+    AcceptError, Ask, AskError, ChatPolicy, ChatService, ConversationChoice, Fingerprint, Finished, IdempotencyClaim,
+    MockChatEngine, MockTurnRunner, ModelInfo, RunningTurn, Started, TurnPlan,
+};
+use domain::conversation::{Answer, Failure, Turn, TurnKind, TurnState};
+use domain::id::{ConversationId, ReplicaId, TurnId};
+use domain::session::Principal;
+
+use super::{BUDGET, ada, caller, clock, ids, moment, ttl, uuid, valid};
+
+fn ask() -> Ask {
+    Ask { question: valid("Who am I?"), conversation: None, model: None, idempotency: None }
+}
+
+fn turn(state: TurnState) -> Turn {
+    Turn {
+        id: TurnId::from_uuid(uuid(1)),
+        conversation_id: ConversationId::from_uuid(uuid(2)),
+        user_id: ada().id,
+        session_id: caller().session_id,
+        seq: 1,
+        parent_turn_id: None,
+        kind: TurnKind::Answered,
+        request_question: valid("Who am I?"),
+        model: None,
+        entry_time: moment(),
+        completed_at: Some(moment()),
+        expiry_timestamp: ttl().after(moment()),
+        state,
+    }
+}
+
+fn completed() -> Turn {
+    turn(TurnState::Completed(Answer { response: "You are Ada.".to_owned(), ..Answer::default() }))
+}
+
+fn running(finished: Result<Finished, Unexpected>) -> Started {
+    Started::Running(RunningTurn {
+        turn_id: TurnId::from_uuid(uuid(1)),
+        conversation_id: ConversationId::from_uuid(uuid(2)),
+        finished: Box::pin(async { finished }),
+    })
+}
+
+/// A runner that is given one plan, which `expected` describes, and answers it so.
+fn runner(
+    expected: impl Fn(&TurnPlan) -> bool + Send + 'static,
+    started: Result<Started, AcceptError>,
+) -> MockTurnRunner {
+    let mut runner = MockTurnRunner::new();
+    runner.expect_start().once().withf(expected).return_once(|_| started);
+    runner
+}
+
+fn service(runner: MockTurnRunner) -> ChatService {
+    let mut engine = MockChatEngine::new();
+    let offered = ["small", "large"].map(|name| ModelInfo { name: valid(name), provider: "test".to_owned() });
+    engine.expect_models().returning(move || offered.to_vec());
+    let policy = ChatPolicy { replica: ReplicaId::from_uuid(uuid(500)), budget: BUDGET, default_ttl: ttl() };
+    ChatService::new(Arc::new(runner), Arc::new(engine), clock(), ids(), policy)
+}
+
+#[tokio::test]
+async fn the_runner_is_told_everything_that_applies() {
+    let claim = IdempotencyClaim { key: valid("key"), fingerprint: Fingerprint([7; 32]) };
+    let wanted = Ask { model: Some(valid("large")), idempotency: Some(claim.clone()), ..ask() };
+    let is_as_asked = move |plan: &TurnPlan| {
+        plan.budget == BUDGET
+            && plan.turn.context_turns == BUDGET.max_turns
+            && plan.turn.default_ttl == ttl()
+            && plan.turn.entry_time == moment()
+            && plan.turn.replica == ReplicaId::from_uuid(uuid(500))
+            && (plan.turn.user_id, plan.turn.session_id) == (ada().id, caller().session_id)
+            && plan.turn.question == valid("Who am I?")
+            && plan.turn.model == Some(valid("large"))
+            && plan.turn.idempotency == Some(claim.clone())
+            && matches!(plan.turn.conversation, ConversationChoice::Current { or_new }
+                if or_new.as_uuid() != plan.turn.id.as_uuid())
+    };
+    let finished = Finished { turn: completed(), retry_after: None };
+    let answered = service(runner(is_as_asked, Ok(running(Ok(finished))))).ask(&caller(), wanted).await.unwrap();
+    assert_eq!((answered.turn, answered.replayed), (completed(), false));
+}
+
+#[tokio::test]
+async fn a_named_conversation_is_the_one_that_is_asked_in() {
+    let id = ConversationId::from_uuid(uuid(400));
+    for session_id in [caller().session_id, None] {
+        let is_there = move |plan: &TurnPlan| {
+            plan.turn.conversation == ConversationChoice::Existing(id) && plan.turn.session_id == session_id
+        };
+        let finished = Finished { turn: completed(), retry_after: None };
+        let service = service(runner(is_there, Ok(running(Ok(finished)))));
+        let caller = Principal { session_id, ..caller() };
+        service.ask(&caller, Ask { conversation: Some(id), ..ask() }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_offers_is_refused_before_anything_is_stored() {
+    let wanted = Ask { model: Some(valid("huge")), ..ask() };
+    let refused = service(MockTurnRunner::new()).ask(&caller(), wanted).await;
+    assert!(matches!(refused, Err(AskError::UnknownModel)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn without_a_session_a_conversation_must_be_named() {
+    let with_api_key = Principal { session_id: None, ..caller() };
+    let refused = service(MockTurnRunner::new()).ask(&with_api_key, ask()).await;
+    assert!(matches!(refused, Err(AskError::ConversationRequired)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_replayed_answer_says_so() {
+    let started = Started::Replayed(Box::new(completed()));
+    let answered = service(runner(|_| true, Ok(started))).ask(&caller(), ask()).await.unwrap();
+    assert_eq!((answered.turn, answered.replayed), (completed(), true));
+}
+
+#[tokio::test]
+async fn a_refusal_is_passed_on() {
+    let busy = AcceptError::ConversationBusy { running: TurnId::from_uuid(uuid(9)) };
+    let refused = service(runner(|_| true, Err(busy))).ask(&caller(), ask()).await;
+    let is_busy = matches!(&refused, Err(AskError::Refused(AcceptError::ConversationBusy { running }))
+        if *running == TurnId::from_uuid(uuid(9)));
+    assert!(is_busy, "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_turn_that_failed_is_an_error_with_its_reason_and_when_to_try_again() {
+    let turn = turn(TurnState::Failed(Failure::EngineUnavailable));
+    let finished = Finished { turn: turn.clone(), retry_after: Some(Duration::from_secs(5)) };
+    let failed = service(runner(|_| true, Ok(running(Ok(finished))))).ask(&caller(), ask()).await.unwrap_err();
+    let AskError::EngineFailed { turn_id, failure, retry_after } = failed else { panic!("{failed:?}") };
+    assert_eq!((turn_id, failure), (turn.id, Failure::EngineUnavailable));
+    assert_eq!(retry_after, Some(Duration::from_secs(5)));
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_stored_is_no_answer() {
+    let lost = Err(Unexpected::unavailable("the store is down"));
+    let failed = service(runner(|_| true, Ok(running(lost)))).ask(&caller(), ask()).await;
+    assert!(matches!(failed, Err(AskError::Unexpected(source)) if source.is_unavailable()));
+}
