@@ -174,7 +174,7 @@ pub async fn two_hundred_conversations_are_served_at_once(store: StoreUnderTest)
 pub async fn a_refused_question_spoils_no_other(store: StoreUnderTest) {
     let (asker, other) = (Asker::new(&store).await, Asker::new(&store).await);
     let (busy, foreign) = (asker.conversation().await, other.conversation().await);
-    let running = NewTurn { idempotency: claim("taken", 1), ..asker.ask(busy, 1) };
+    let running = NewTurn { idempotency: Some(claim("taken", 1)), ..asker.ask(busy, 1) };
     asker.accept(&running).await;
     let mut questions = Vec::new();
     for _ in 0..8 {
@@ -183,8 +183,8 @@ pub async fn a_refused_question_spoils_no_other(store: StoreUnderTest) {
             asker.ask(busy, 2),
             asker.ask(foreign, 2),
             asker.ask(ConversationId::from_uuid(new_id()), 2),
-            NewTurn { idempotency: claim("taken", 1), ..asker.ask(free, 2) },
-            NewTurn { idempotency: claim("taken", 2), ..asker.ask(free, 2) },
+            NewTurn { idempotency: Some(claim("taken", 1)), ..asker.ask(free, 2) },
+            NewTurn { idempotency: Some(claim("taken", 2)), ..asker.ask(free, 2) },
             asker.ask(free, 2),
         ]);
     }

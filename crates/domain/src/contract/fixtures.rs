@@ -51,10 +51,12 @@ pub(super) fn new_id() -> Uuid {
 pub(super) fn new_id_at(moment: DateTime<Utc>) -> Uuid {
     static PROCESS: LazyLock<[u8; 8]> = LazyLock::new(|| random().to_be_bytes());
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let [a, b, c, d, e, f, ..] = *PROCESS;
-    let [g, h, i, j] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let mut bytes = [0; 10];
+    let (process, count) = bytes.split_at_mut(6);
+    process.copy_from_slice(&PROCESS[..6]);
+    count.copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     let millis = u64::try_from(moment.timestamp_millis()).expect("a moment after 1970");
-    uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
 }
 
 fn random() -> u64 {
@@ -124,8 +126,8 @@ pub(super) fn completed(response: &str) -> TurnState {
     TurnState::Completed(answer(response))
 }
 
-pub(super) fn claim(key: &str, request: u8) -> Option<IdempotencyClaim> {
-    Some(IdempotencyClaim { key: valid(key), fingerprint: Fingerprint([request; 32]) })
+pub(super) fn claim(key: &str, request: u8) -> IdempotencyClaim {
+    IdempotencyClaim { key: valid(key), fingerprint: Fingerprint([request; 32]) }
 }
 
 /// The accepted turn as a reader should find it while it runs.

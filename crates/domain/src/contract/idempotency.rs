@@ -20,7 +20,7 @@ pub async fn a_repeated_request_is_in_progress_and_then_replayed(store: StoreUnd
     ];
     for (key, state) in ["k", "!~\"'\\%_$1{}", &"k".repeat(255)].into_iter().zip(ends) {
         let conversation = asker.conversation().await;
-        let request = |seconds| NewTurn { idempotency: claim(key, 1), ..asker.ask(conversation, seconds) };
+        let request = |seconds| NewTurn { idempotency: Some(claim(key, 1)), ..asker.ask(conversation, seconds) };
         let first = request(1);
         let accepted = asker.accept(&first).await;
         let repeated = request(2);
@@ -38,15 +38,15 @@ pub async fn a_repeated_request_is_in_progress_and_then_replayed(store: StoreUnd
 pub async fn a_replay_comes_before_anything_else(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
-    let first = NewTurn { idempotency: claim("key", 1), ..asker.ask(conversation, 1) };
+    let first = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, 1) };
     asker.accept(&first).await;
     asker.finish(first.id, completed("Yes."), 2).await;
     asker.accept(&asker.ask(conversation, 3)).await;
     let missing = ConversationId::from_uuid(new_id());
     for repeated in [asker.ask(conversation, 4), asker.ask(missing, 4), asker.ask_on(4)] {
-        let repeated = NewTurn { idempotency: claim("key", 1), ..repeated };
+        let repeated = NewTurn { idempotency: Some(claim("key", 1)), ..repeated };
         assert_eq!(asker.replayed(&repeated).await.id, first.id);
-        let other = NewTurn { idempotency: claim("key", 2), ..repeated };
+        let other = NewTurn { idempotency: Some(claim("key", 2)), ..repeated };
         let refused = asker.refused(&other).await;
         assert!(matches!(refused, AcceptError::KeyReused), "the key is another request's, but: {refused:?}");
     }
@@ -56,10 +56,10 @@ pub async fn a_replay_comes_before_anything_else(store: StoreUnderTest) {
 pub async fn another_request_may_not_use_the_key(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
-    let first = NewTurn { idempotency: claim("key", 1), ..asker.ask(conversation, 1) };
+    let first = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, 1) };
     asker.accept(&first).await;
     for seconds in [2, 4] {
-        let other = NewTurn { idempotency: claim("key", 2), ..asker.ask(conversation, seconds) };
+        let other = NewTurn { idempotency: Some(claim("key", 2)), ..asker.ask(conversation, seconds) };
         let refused = asker.refused(&other).await;
         assert!(matches!(refused, AcceptError::KeyReused), "the key is another request's, but: {refused:?}");
         assert_eq!(asker.find(other.id, seconds).await, None, "what was refused is not stored");
@@ -67,17 +67,17 @@ pub async fn another_request_may_not_use_the_key(store: StoreUnderTest) {
             asker.finish(first.id, completed("Yes."), 3).await;
         }
     }
-    let another_key = NewTurn { idempotency: claim("KEY", 2), ..asker.ask(conversation, 5) };
+    let another_key = NewTurn { idempotency: Some(claim("KEY", 2)), ..asker.ask(conversation, 5) };
     asker.accept(&another_key).await;
 }
 
 /// Two users may use the same key for the same request.
 pub async fn a_key_is_its_users_own(store: StoreUnderTest) {
     for asker in [Asker::new(&store).await, Asker::new(&store).await] {
-        let question = NewTurn { idempotency: claim("key", 1), ..asker.ask_on(1) };
+        let question = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask_on(1) };
         asker.accept(&question).await;
         asker.finish(question.id, completed("Yes."), 2).await;
-        let repeated = NewTurn { idempotency: claim("key", 1), ..asker.ask_on(3) };
+        let repeated = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask_on(3) };
         assert_eq!(asker.replayed(&repeated).await.id, question.id);
     }
 }
@@ -87,7 +87,7 @@ pub async fn a_failure_releases_the_key(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
     for (request, seconds) in [(1, 10), (1, 20), (2, 30)] {
-        let question = NewTurn { idempotency: claim("key", request), ..asker.ask(conversation, seconds) };
+        let question = NewTurn { idempotency: Some(claim("key", request)), ..asker.ask(conversation, seconds) };
         asker.accept(&question).await;
         asker.finish(question.id, TurnState::Failed(Failure::EngineUnavailable), seconds + 1).await;
         let failed = asker.turn(question.id, seconds + 1).await;
@@ -102,13 +102,13 @@ pub async fn a_refused_question_claims_no_key(store: StoreUnderTest) {
     let conversation = asker.conversation().await;
     let running = asker.ask(conversation, 1);
     asker.accept(&running).await;
-    let busy = NewTurn { idempotency: claim("busy", 1), ..asker.ask(conversation, 2) };
+    let busy = NewTurn { idempotency: Some(claim("busy", 1)), ..asker.ask(conversation, 2) };
     asker.refused(&busy).await;
     let missing = asker.ask(ConversationId::from_uuid(new_id()), 2);
-    asker.refused(&NewTurn { idempotency: claim("missing", 1), ..missing }).await;
+    asker.refused(&NewTurn { idempotency: Some(claim("missing", 1)), ..missing }).await;
     asker.finish(running.id, completed("Yes."), 3).await;
     for key in ["busy", "missing"] {
-        let again = NewTurn { idempotency: claim(key, 2), ..asker.ask(conversation, 4) };
+        let again = NewTurn { idempotency: Some(claim(key, 2)), ..asker.ask(conversation, 4) };
         asker.accept(&again).await;
         asker.finish(again.id, completed("Yes."), 4).await;
     }
@@ -118,7 +118,7 @@ pub async fn a_refused_question_claims_no_key(store: StoreUnderTest) {
 pub async fn a_key_holds_for_a_day(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
-    let request = |seconds| NewTurn { idempotency: claim("key", 1), ..asker.ask(conversation, seconds) };
+    let request = |seconds| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, seconds) };
     let first = request(0);
     asker.accept(&first).await;
     asker.finish(first.id, completed("Yes."), 1).await;
@@ -135,12 +135,12 @@ pub async fn a_key_holds_for_a_day(store: StoreUnderTest) {
 pub async fn a_late_failure_releases_no_later_claim(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let [here, there] = [asker.conversation().await, asker.conversation().await];
-    let first = NewTurn { idempotency: claim("key", 1), ..asker.ask(here, 0) };
+    let first = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(here, 0) };
     asker.accept(&first).await;
-    let second = NewTurn { idempotency: claim("key", 1), ..asker.ask(there, 25 * HOUR) };
+    let second = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(there, 25 * HOUR) };
     asker.accept(&second).await;
     asker.finish(first.id, TurnState::Failed(Failure::EngineTimeout), 25 * HOUR + 1).await;
-    let repeated = NewTurn { idempotency: claim("key", 1), ..asker.ask(there, 25 * HOUR + 2) };
+    let repeated = NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(there, 25 * HOUR + 2) };
     assert_in_progress(second.id, &asker.refused(&repeated).await);
 }
 
@@ -148,18 +148,22 @@ pub async fn a_late_failure_releases_no_later_claim(store: StoreUnderTest) {
 pub async fn of_fifty_at_once_one_is_accepted(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
-    let copies = (0..50).map(|_| NewTurn { idempotency: claim("key", 1), ..asker.ask(conversation, 1) });
+    let copies = (0..50).map(|_| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, 1) });
     let (accepted, refused) = the_only_accepted(ask_at_once(&store, copies).await);
-    refused.iter().for_each(|error| assert_in_progress(accepted.id, error));
+    for error in &refused {
+        assert_in_progress(accepted.id, error);
+    }
     assert_eq!(asker.count(conversation, 2).await, 1);
 }
 
 /// The same of a request that names no conversation.
 pub async fn of_fifty_first_questions_at_once_one_is_accepted(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
-    let copies = (0..50).map(|_| NewTurn { idempotency: claim("key", 1), ..asker.ask_on(1) });
+    let copies = (0..50).map(|_| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask_on(1) });
     let (accepted, refused) = the_only_accepted(ask_at_once(&store, copies).await);
-    refused.iter().for_each(|error| assert_in_progress(accepted.id, error));
+    for error in &refused {
+        assert_in_progress(accepted.id, error);
+    }
     assert_eq!(asker.count(accepted.conversation_id, 2).await, 1);
 }
 
@@ -169,7 +173,7 @@ pub async fn of_fifty_different_requests_at_once_one_is_accepted(store: StoreUnd
     let mut requests = Vec::new();
     for request in 0..50 {
         let conversation = asker.conversation().await;
-        requests.push(NewTurn { idempotency: claim("key", request), ..asker.ask(conversation, 1) });
+        requests.push(NewTurn { idempotency: Some(claim("key", request)), ..asker.ask(conversation, 1) });
     }
     let (_, refused) = the_only_accepted(ask_at_once(&store, requests.into_iter()).await);
     for error in refused {
@@ -182,7 +186,7 @@ pub async fn a_lost_acknowledgement_is_given_again(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let conversation = asker.conversation().await;
     for question in [asker.ask(conversation, 1), asker.ask_on(2)] {
-        let question = NewTurn { idempotency: claim(&question.id.to_string(), 1), ..question };
+        let question = NewTurn { idempotency: Some(claim(&question.id.to_string(), 1)), ..question };
         let first = asker.accept(&question).await;
         let again = asker.accept(&question).await;
         assert_eq!(format!("{again:?}"), format!("{first:?}"), "the same question is accepted as it was");

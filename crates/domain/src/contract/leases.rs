@@ -93,7 +93,7 @@ pub async fn a_reaped_turn_is_an_answer_for_its_key(store: StoreUnderTest) {
     let _reaping = the_only_reaper().await;
     let asker = Asker::on_dead_replica(&store).await;
     let conversation = asker.conversation().await;
-    let request = |seconds| NewTurn { idempotency: claim("key", 1), ..asker.ask(conversation, seconds) };
+    let request = |seconds| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, seconds) };
     let question = request(1);
     asker.accept(&question).await;
     asker.append(question.id, 0, "Some of it").await;

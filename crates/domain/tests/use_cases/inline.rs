@@ -53,8 +53,8 @@ fn engine(events: Vec<Yielded>) -> MockChatEngine {
     engine
 }
 
-fn text(text: &str) -> Yielded {
-    Ok(EngineEvent::Text(text.to_owned()))
+fn text(text: &str) -> EngineEvent {
+    EngineEvent::Text(text.to_owned())
 }
 
 async fn run(journal: MockTurnJournal, engine: MockChatEngine) -> Result<Finished, Unexpected> {
@@ -74,7 +74,7 @@ async fn the_question_is_stored_before_the_engine_is_asked_and_the_answer_before
     let mut journal = MockTurnJournal::new();
     journal.expect_accept().once().in_sequence(&mut order).returning(|_| Ok(Acceptance::Accepted(accepted())));
     let mut engine = MockChatEngine::new();
-    let events = vec![text("You are "), text("Ada."), Ok(EngineEvent::Finish(FinishReason::Stop))];
+    let events = vec![Ok(text("You are ")), Ok(text("Ada.")), Ok(EngineEvent::Finish(FinishReason::Stop))];
     engine
         .expect_answer()
         .once()
@@ -107,7 +107,7 @@ async fn the_engine_is_told_what_fits_the_budget_oldest_first() {
             && request.system == Some(valid("Be brief."))
             && request.model == Some(valid("the-conversations"))
     };
-    let events = vec![text("Ada."), Ok(EngineEvent::Finish(FinishReason::Stop))];
+    let events = vec![Ok(text("Ada.")), Ok(EngineEvent::Finish(FinishReason::Stop))];
     engine
         .expect_answer()
         .once()
@@ -122,7 +122,7 @@ async fn the_engine_is_told_what_fits_the_budget_oldest_first() {
 async fn an_answer_that_somebody_else_has_closed_is_not_returned() {
     let mut journal = journal();
     journal.expect_finish().once().returning(|_| Ok(Settlement::Lost));
-    let lost = run(journal, engine(vec![text("Ada."), Ok(EngineEvent::Finish(FinishReason::Stop))])).await;
+    let lost = run(journal, engine(vec![Ok(text("Ada.")), Ok(EngineEvent::Finish(FinishReason::Stop))])).await;
     assert!(lost.unwrap_err().is_unavailable());
 }
 
@@ -130,7 +130,7 @@ async fn an_answer_that_somebody_else_has_closed_is_not_returned() {
 async fn an_answer_that_could_not_be_stored_is_not_returned() {
     let mut journal = journal();
     journal.expect_finish().once().returning(|_| Err(Unexpected::unavailable("the store is down")));
-    let failed = run(journal, engine(vec![text("Ada."), Ok(EngineEvent::Finish(FinishReason::Stop))])).await;
+    let failed = run(journal, engine(vec![Ok(text("Ada.")), Ok(EngineEvent::Finish(FinishReason::Stop))])).await;
     assert!(failed.unwrap_err().is_unavailable());
 }
 
@@ -153,8 +153,8 @@ async fn an_engine_that_refuses_leaves_a_failed_turn() {
 async fn what_came_before_the_engine_broke_is_kept() {
     let broken = || Err(EngineError::new(EngineErrorKind::Timeout, "silence"));
     for (events, reason) in [
-        (vec![text("You are"), broken(), text(" never reached")], IncompleteReason::UpstreamTimeout),
-        (vec![text("You are")], IncompleteReason::UpstreamError),
+        (vec![Ok(text("You are")), broken(), Ok(text(" never reached"))], IncompleteReason::UpstreamTimeout),
+        (vec![Ok(text("You are"))], IncompleteReason::UpstreamError),
     ] {
         let mut journal = journal();
         journal.expect_finish().once().returning(|_| Ok(Settlement::Stored));
@@ -176,7 +176,7 @@ async fn no_engine_is_asked_for_what_was_refused_or_answered_before() {
 
     let mut journal = journal();
     journal.expect_finish().once().returning(|_| Ok(Settlement::Stored));
-    let answered = engine(vec![text("Ada."), Ok(EngineEvent::Finish(FinishReason::Stop))]);
+    let answered = engine(vec![Ok(text("Ada.")), Ok(EngineEvent::Finish(FinishReason::Stop))]);
     let turn = run(journal, answered).await.unwrap().turn;
     let replayed = start(Ok(Acceptance::Replayed(Box::new(turn.clone())))).await;
     assert!(matches!(&replayed, Ok(Started::Replayed(again)) if **again == turn), "{replayed:?}");

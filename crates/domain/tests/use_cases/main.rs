@@ -1,5 +1,5 @@
 //! The use cases over mocked ports: no store, no hashing, no clock, no network.
-#![expect(clippy::unwrap_used, reason = "what every test shares is no test by itself")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what every test shares is no test by itself")]
 
 mod authentication;
 mod chat;
