@@ -8,11 +8,13 @@
 //! | [`cache`] | a decorator of the session repository |
 //! | [`live`] | running turns: their tasks, their timers, the lease of this process |
 //! | [`crypto`] | password hashing and access tokens |
+//! | [`engines`] | whatever answers questions |
 //! | [`clock`], [`ids`] | time and randomness |
 
 pub mod cache;
 pub mod clock;
 pub mod crypto;
+pub mod engines;
 pub mod ids;
 pub mod live;
 pub mod postgres;

@@ -1,0 +1,164 @@
+//! What went wrong, and what of it may be written to the log.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use domain::chat::{EngineError, EngineErrorKind};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+/// The most that is read of an error's body, in bytes.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// The most of it that gets into the log, in characters.
+const MAX_LOGGED: usize = 1024;
+
+/// The most that a server may ask to be left alone; more is a mistake of its clock or of ours.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Writes down failures, without the key that some servers repeat in them.
+#[derive(Clone)]
+pub(super) struct Failures {
+    pub(super) key: Option<SecretString>,
+}
+
+impl Failures {
+    /// A response that is not 200.
+    pub(super) async fn of_status(&self, response: Response, deadline: Instant) -> EngineError {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        // The status says enough if the body cannot be read.
+        let body = read_up_to(response, MAX_ERROR_BODY, deadline).await.unwrap_or_default();
+        let text = format!("status {status}: {}", self.loggable(&String::from_utf8_lossy(&body)));
+        EngineError::new(kind_of(status), text).with_retry_after(retry_after)
+    }
+
+    /// A failure that the server reports in the midst of an answer.
+    pub(super) fn reported(&self, report: &str) -> EngineError {
+        EngineError::new(EngineErrorKind::BadResponse, format!("the server reports: {}", self.loggable(report)))
+    }
+
+    /// A text on one line, not too long, and without the key.
+    fn loggable(&self, text: &str) -> String {
+        let without_key = match &self.key {
+            Some(key) => text.replace(key.expose_secret(), "[key]"),
+            None => text.to_owned(),
+        };
+        without_key.chars().take(MAX_LOGGED).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+}
+
+/// A server that did not say anything in time.
+pub(super) fn silence(what: &'static str) -> EngineError {
+    EngineError::new(EngineErrorKind::Timeout, format!("{what} within the configured time"))
+}
+
+/// A request that could not be sent, or whose connection broke.
+pub(super) fn transport(error: reqwest::Error) -> EngineError {
+    let kind = if error.is_timeout() { EngineErrorKind::Timeout } else { EngineErrorKind::Unavailable };
+    EngineError::new(kind, error.without_url())
+}
+
+/// A whole body, if it is no longer than `max` bytes.
+pub(super) async fn read_capped(response: Response, max: usize, deadline: Instant) -> Result<Vec<u8>, EngineError> {
+    let body = read_up_to(response, max + 1, deadline).await?;
+    if body.len() > max {
+        return Err(EngineError::new(EngineErrorKind::BadResponse, format!("the answer is longer than {max} bytes")));
+    }
+    Ok(body)
+}
+
+async fn read_up_to(mut response: Response, max: usize, deadline: Instant) -> Result<Vec<u8>, EngineError> {
+    let mut body = Vec::new();
+    while body.len() < max {
+        let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| silence("no end of the body"))?;
+        let Some(chunk) = chunk.map_err(transport)? else { break };
+        let taken = chunk.len().min(max - body.len());
+        body.extend_from_slice(&chunk[..taken]);
+    }
+    Ok(body)
+}
+
+fn kind_of(status: StatusCode) -> EngineErrorKind {
+    match status.as_u16() {
+        408 | 504 => EngineErrorKind::Timeout,
+        429 | 500.. => EngineErrorKind::Unavailable,
+        _ => EngineErrorKind::BadResponse,
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). A date is compared with the server's own `Date`, so
+/// that it does not matter how far its clock is from ours.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let after = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let now = DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?;
+            let then = DateTime::parse_from_rfc2822(value).ok()?;
+            (then - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(after.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(retry_after: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([
+            (RETRY_AFTER, HeaderValue::from_static(retry_after)),
+            (DATE, HeaderValue::from_static("Wed, 21 Oct 2015 07:28:00 GMT")),
+        ])
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
+        for (value, expected) in [
+            ("7", Some(Duration::from_secs(7))),
+            (" 7 ", Some(Duration::from_secs(7))),
+            ("Wed, 21 Oct 2015 07:29:30 GMT", Some(Duration::from_secs(90))),
+            ("Wed, 21 Oct 2015 07:27:00 GMT", Some(Duration::ZERO)),
+            ("99999999999", Some(MAX_RETRY_AFTER)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            assert_eq!(retry_after(&headers(value)), expected, "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_status_is_a_kind_of_failure() {
+        use EngineErrorKind::{BadResponse, Timeout, Unavailable};
+        for (status, kind) in [
+            (204, BadResponse),
+            (302, BadResponse),
+            (400, BadResponse),
+            (401, BadResponse),
+            (404, BadResponse),
+            (408, Timeout),
+            (429, Unavailable),
+            (500, Unavailable),
+            (502, Unavailable),
+            (503, Unavailable),
+            (504, Timeout),
+            (529, Unavailable),
+        ] {
+            assert_eq!(kind_of(StatusCode::from_u16(status).unwrap()), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_logged_on_one_short_line_without_the_key() {
+        let failures = Failures { key: Some(SecretString::from("sk-secret")) };
+        let text = failures.reported(&format!("key sk-secret\nis wrong{}", "!".repeat(9999))).to_string();
+        assert!(text.contains("key [key] is wrong!"), "{text}");
+        assert!(text.len() < 1200);
+    }
+}
