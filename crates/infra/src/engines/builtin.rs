@@ -4,6 +4,8 @@ mod patterns;
 mod recall;
 mod words;
 
+use std::cell::LazyCell;
+
 use async_trait::async_trait;
 use domain::chat::{
     ChatEngine, EngineError, EngineEvent, EngineRequest, EngineStream, FinishReason, ModelInfo, PastTurn,
@@ -70,9 +72,14 @@ fn reply(context: &[PastTurn], question: &str) -> String {
         sentences.push(recall::confirmation(&facts));
     }
     if !recalls.is_empty() {
-        // Only now, because reading the whole context costs more than everything else here.
-        let mut memory = Memory::of(context);
-        facts.into_iter().for_each(|fact| memory.learn(fact));
+        // Lazily, because reading the whole context costs more than everything else here.
+        let memory = LazyCell::new(|| {
+            let mut memory = Memory::of(context);
+            for fact in facts {
+                memory.learn(fact);
+            }
+            memory
+        });
         sentences.extend(recalls.iter().filter_map(|recall| answer(recall, &memory, context)));
     }
     if !sentences.is_empty() {

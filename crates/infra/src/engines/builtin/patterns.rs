@@ -32,6 +32,7 @@ pub(super) enum Recall {
 
 /// How a statement begins, the key of its fact, and how the fact is told. The first that fits counts.
 const STATEMENTS: &[(&[&str], &str, &str)] = &[
+    (&["my", "name", "is"], "my name", "your name is"),
     (&["call", "me"], "my name", "your name is"),
     (&["i", "am", "called"], "my name", "your name is"),
     (&["i", "am", "named"], "my name", "your name is"),
@@ -139,13 +140,16 @@ const TO_BE_KEPT: &[&[&str]] = &[
     &["never", "forget"],
 ];
 
+/// What nobody asks to be remembered; asking for it need not search the conversation.
+const NO_SUBJECTS: &[&str] = &["it", "that", "this", "next", "new", "up", "wrong"];
+
 const GREETINGS: &[&str] = &["hi", "hello", "hey", "hallo", "greetings", "good"];
 
 /// The most words that a subject (`my sister's favourite colour`) may have.
 const MAX_SUBJECT: usize = 8;
 
 /// What a clause states, if it is a statement.
-pub(super) fn fact_of(clause: &Clause) -> Option<Fact> {
+pub(super) fn fact_of(clause: &Clause<'_>) -> Option<Fact> {
     if clause.is_question {
         return None;
     }
@@ -166,7 +170,7 @@ pub(super) fn fact_of(clause: &Clause) -> Option<Fact> {
 }
 
 /// What a clause wants to hear again, if it asks for something that was said.
-pub(super) fn recall_of(clause: &Clause) -> Option<Recall> {
+pub(super) fn recall_of(clause: &Clause<'_>) -> Option<Recall> {
     let asked = without_openings(&clause.words, PREAMBLES);
     let words = without_openings(asked, REQUESTS);
     let requested = words.len() < asked.len();
@@ -183,19 +187,23 @@ pub(super) fn recall_of(clause: &Clause) -> Option<Recall> {
         .iter()
         .find_map(|asks| ["is", "are", "was", "were"].iter().find_map(|copula| after(words, &[*asks, *copula])));
     let subject = interrogative.or_else(|| requested.then_some(words))?;
-    let subject = subject.strip_suffix_word("please").unwrap_or(subject);
+    let subject = match subject {
+        [subject @ .., last] if last.plain == "please" => subject,
+        subject => subject,
+    };
     let key = key_of(subject)?;
     let mine = key.starts_with("my ");
-    (mine || interrogative.is_some()).then_some(Recall::Fact { key, only_if_known: !mine })
+    let may_be_known = interrogative.is_some() && !NO_SUBJECTS.contains(&key.as_str());
+    (mine || may_be_known).then_some(Recall::Fact { key, only_if_known: !mine })
 }
 
 /// Whether a clause says hello.
-pub(super) fn is_greeting(clause: &Clause) -> bool {
+pub(super) fn is_greeting(clause: &Clause<'_>) -> bool {
     clause.words.len() <= 4 && clause.words.first().is_some_and(|word| GREETINGS.contains(&word.plain.as_str()))
 }
 
 /// `my X is Y`, and of things to be remembered also `the X is Y`.
-fn attribute_of(words: &[Word], to_be_kept: bool) -> Option<Fact> {
+fn attribute_of(words: &[Word<'_>], to_be_kept: bool) -> Option<Fact> {
     let mine = words.first()?.plain == "my";
     if !mine && !to_be_kept {
         return None;
@@ -212,35 +220,25 @@ fn attribute_of(words: &[Word], to_be_kept: bool) -> Option<Fact> {
     Some(Fact { key, value, said })
 }
 
-fn key_of(subject: &[Word]) -> Option<String> {
+fn key_of(subject: &[Word<'_>]) -> Option<String> {
     let words: Vec<&str> = subject.iter().map(|word| word.plain.as_str()).collect();
     (1..=MAX_SUBJECT).contains(&words.len()).then(|| words.join(" "))
 }
 
-fn after<'a>(words: &'a [Word], opening: &[&str]) -> Option<&'a [Word]> {
+fn after<'a, 'text>(words: &'a [Word<'text>], opening: &[&str]) -> Option<&'a [Word<'text>]> {
     let (head, rest) = words.split_at_checked(opening.len())?;
     head.iter().map(|word| word.plain.as_str()).eq(opening.iter().copied()).then_some(rest)
 }
 
-fn without_openings<'a>(mut words: &'a [Word], openings: &[&[&str]]) -> &'a [Word] {
+fn without_openings<'a, 'text>(mut words: &'a [Word<'text>], openings: &[&[&str]]) -> &'a [Word<'text>] {
     while let Some(rest) = openings.iter().find_map(|opening| after(words, opening)).filter(|rest| !rest.is_empty()) {
         words = rest;
     }
     words
 }
 
-trait StripSuffixWord {
-    fn strip_suffix_word(&self, word: &str) -> Option<&Self>;
-}
-
-impl StripSuffixWord for [Word] {
-    fn strip_suffix_word(&self, word: &str) -> Option<&Self> {
-        self.split_last().filter(|(last, _)| last.plain == word).map(|(_, rest)| rest)
-    }
-}
-
 /// The words as they are said to the one who said them.
-fn second_person(words: &[Word]) -> String {
+fn second_person(words: &[Word<'_>]) -> String {
     let last = words.len().saturating_sub(1);
     let mut text = String::new();
     for (position, word) in words.iter().enumerate() {
@@ -253,7 +251,7 @@ fn second_person(words: &[Word]) -> String {
             "my" => "your",
             "mine" => "yours",
             "myself" => "yourself",
-            _ => &word.shown,
+            _ => word.shown,
         });
         if word.has_comma() && position < last {
             text.push(',');

@@ -1,5 +1,7 @@
 //! What is remembered of a conversation, and how it is told.
 
+use std::ops::Deref;
+
 use domain::chat::PastTurn;
 
 use super::patterns::{Fact, Recall, fact_of};
@@ -62,7 +64,7 @@ pub(super) fn greeting(memory: &Memory) -> String {
 }
 
 /// The answer to a question for something that was said; `None` if the question may mean something else.
-pub(super) fn answer(recall: &Recall, memory: &Memory, context: &[PastTurn]) -> Option<String> {
+pub(super) fn answer(recall: &Recall, memory: &impl Deref<Target = Memory>, context: &[PastTurn]) -> Option<String> {
     let answer = match recall {
         Recall::Fact { key, only_if_known } => {
             let known = if key == "my name" { memory.name() } else { memory.fact(key) };

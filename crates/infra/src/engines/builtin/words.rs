@@ -35,17 +35,19 @@ enum Stop {
 
 /// A word, as it was written and as it is compared.
 #[derive(Debug)]
-pub(super) struct Word {
+pub(super) struct Word<'a> {
     /// Without the punctuation around it.
-    pub(super) shown: String,
+    pub(super) shown: &'a str,
     /// In lower case.
     pub(super) plain: String,
     stop: Stop,
 }
 
-impl Word {
-    fn new(shown: &str, stop: Stop) -> Self {
-        Self { shown: shown.to_owned(), plain: shown.to_lowercase().replace('’', "'"), stop }
+impl<'a> Word<'a> {
+    fn new(shown: &'a str, stop: Stop) -> Self {
+        let lower = shown.to_lowercase();
+        let plain = if lower.contains('’') { lower.replace('’', "'") } else { lower };
+        Self { shown, plain, stop }
     }
 
     /// Whether a comma follows.
@@ -56,14 +58,14 @@ impl Word {
 
 /// A part of a text that may match one pattern.
 #[derive(Debug, Default)]
-pub(super) struct Clause {
-    pub(super) words: Vec<Word>,
+pub(super) struct Clause<'a> {
+    pub(super) words: Vec<Word<'a>>,
     /// It ended with a question mark.
     pub(super) is_question: bool,
 }
 
 /// The clauses of a text, in their order; none is empty.
-pub(super) fn clauses(text: &str) -> Vec<Clause> {
+pub(super) fn clauses(text: &str) -> Vec<Clause<'_>> {
     let end = (0..=MAX_READ.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     let text = &text[..end.unwrap_or_default()];
     let mut cutter = Cutter::default();
@@ -75,13 +77,13 @@ pub(super) fn clauses(text: &str) -> Vec<Clause> {
 }
 
 #[derive(Default)]
-struct Cutter {
-    clauses: Vec<Clause>,
-    current: Clause,
+struct Cutter<'a> {
+    clauses: Vec<Clause<'a>>,
+    current: Clause<'a>,
 }
 
-impl Cutter {
-    fn push(&mut self, raw: &str) {
+impl<'a> Cutter<'a> {
+    fn push(&mut self, raw: &'a str) {
         let (shown, stop) = trim(raw);
         if !shown.is_empty() {
             let word = Word::new(shown, stop);
@@ -100,7 +102,7 @@ impl Cutter {
         }
     }
 
-    fn add(&mut self, word: Word) {
+    fn add(&mut self, word: Word<'a>) {
         if STARTERS.contains(&word.plain.as_str())
             && let Some(last) = self.current.words.last()
         {
@@ -133,7 +135,7 @@ fn trim(raw: &str) -> (&str, Stop) {
         Stop::Question
     } else if after.contains(['.', '!', ';', '…', '。', '！', '；']) {
         Stop::Statement
-    } else if after.contains([',', ':', '，', '、', '：']) {
+    } else if after.contains([',', '，', '、']) {
         Stop::Comma
     } else {
         Stop::Nothing

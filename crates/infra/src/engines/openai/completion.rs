@@ -97,14 +97,14 @@ impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
                 self.end(None);
                 Ok(String::new())
             }
-            "data" if !value.trim().is_empty() => self.take(parse(value.as_bytes(), &self.failures)?),
+            "data" if !value.trim().is_empty() => Ok(self.take(parse(value.as_bytes(), &self.failures)?)),
             // llama.cpp reports its failures in a field of their own.
             "error" => Err(self.failures.reported(value)),
             _ => Ok(String::new()),
         }
     }
 
-    fn take(&mut self, chunk: Chunk) -> Result<String, EngineError> {
+    fn take(&mut self, chunk: Chunk) -> String {
         self.usage = chunk.usage().or(self.usage);
         let finish = chunk.finish();
         let is_progress = chunk.is_progress();
@@ -117,7 +117,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
             self.finish = finish;
             self.deadline = Instant::now() + self.progress_timeout.min(EPILOGUE);
         }
-        Ok(text)
+        text
     }
 
     fn end(&mut self, error: Option<EngineError>) {

@@ -93,13 +93,12 @@ fn kind_of(status: StatusCode) -> EngineErrorKind {
 /// that it does not matter how far its clock is from ours.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let after = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let now = DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?;
-            let then = DateTime::parse_from_rfc2822(value).ok()?;
-            (then - now).to_std().unwrap_or_default()
-        }
+    let after = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let now = DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?;
+        let then = DateTime::parse_from_rfc2822(value).ok()?;
+        (then - now).to_std().unwrap_or_default()
     };
     Some(after.min(MAX_RETRY_AFTER))
 }
