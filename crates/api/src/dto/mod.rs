@@ -1,0 +1,15 @@
+//! What is sent. Each type is made from one of the domain's and is no row and no entity itself.
+
+mod conversation;
+mod list;
+mod part;
+mod timestamp;
+mod turn;
+mod user;
+
+pub(crate) use conversation::Conversation;
+pub(crate) use list::List;
+pub(crate) use part::Part;
+pub(crate) use timestamp::Timestamp;
+pub(crate) use turn::{AnswerFields, Turn, Usage};
+pub(crate) use user::User;

@@ -1,0 +1,145 @@
+//! Every error of a use case, and what a client is told of it. No arm catches all: a new error has to be thought of.
+
+use domain::Unexpected;
+use domain::chat::{AcceptError, AskError};
+use domain::conversation::Failure;
+use domain::page::ListError;
+use domain::session::{AuthenticateError, LoginError, TokenError};
+use domain::user::RegisterError;
+
+use super::{ApiError, ErrorCode, FieldError};
+
+impl From<Unexpected> for ApiError {
+    fn from(error: Unexpected) -> Self {
+        if error.is_unavailable() { Self::store_unavailable().because(error) } else { Self::internal().because(error) }
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Invalid { username, email, password } => Self::validation(
+                [
+                    username.map(|wrong| FieldError::new("/username", wrong)),
+                    email.map(|wrong| FieldError::new("/email", wrong)),
+                    password.map(|wrong| FieldError::new("/password", wrong)),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
+            ),
+            RegisterError::UsernameTaken => {
+                Self::new(ErrorCode::UsernameTaken, "Somebody has that username. Choose another.")
+            }
+            RegisterError::EmailTaken => {
+                Self::new(ErrorCode::EmailTaken, "There is an account with that e-mail address.")
+            }
+            RegisterError::Overloaded => Self::overloaded(),
+            RegisterError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::InvalidCredentials => {
+                Self::new(ErrorCode::InvalidGrant, "The username or the password is wrong.")
+            }
+            LoginError::Overloaded => Self::overloaded(),
+            LoginError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<AuthenticateError> for ApiError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Token(TokenError::Expired | TokenError::Invalid(_))
+            | AuthenticateError::SessionEnded => {
+                tracing::debug!(reason = %error, "a token was refused");
+                Self::invalid_token()
+            }
+            AuthenticateError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::NotFound => Self::not_found(),
+            ListError::UnknownCursor => Self::validation(vec![FieldError::new("/after", "names no row of this list")]),
+            ListError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<AcceptError> for ApiError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::ConversationNotFound => Self::not_found(),
+            AcceptError::ConversationBusy { running } => {
+                let detail = "Another turn of this conversation is running. Wait until it has ended.";
+                Self::new(ErrorCode::ConversationBusy, detail).with_turn(running)
+            }
+            AcceptError::InProgress { running } => {
+                let detail = "The request with this Idempotency-Key is still being answered. Wait and repeat it.";
+                Self::new(ErrorCode::TurnInProgress, detail).with_turn(running)
+            }
+            AcceptError::KeyReused => Self::new(
+                ErrorCode::IdempotencyKeyReused,
+                "This Idempotency-Key was used for a request with another method, path or body. Use a new key.",
+            ),
+            AcceptError::KeyGone => Self::new(
+                ErrorCode::IdempotencyKeyGone,
+                "The turn that this Idempotency-Key made has been deleted. Use a new key to ask again.",
+            ),
+            AcceptError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<AskError> for ApiError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::UnknownModel => Self::new(ErrorCode::UnknownModel, "No engine offers that model.")
+                .with_errors(vec![FieldError::new("/model", "must be the name of a model that is offered")]),
+            AskError::ConversationRequired => {
+                Self::new(ErrorCode::ConversationRequired, "A caller without a session must name a conversation.")
+                    .with_errors(vec![FieldError::new("/conversation_id", "is required")])
+            }
+            AskError::Refused(refusal) => refusal.into(),
+            AskError::EngineFailed { turn_id, failure, retry_after } => {
+                Self::engine_failed(failure).with_turn(turn_id).retry_after_at_least(retry_after)
+            }
+            AskError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) fn store_unavailable() -> Self {
+        Self::new(ErrorCode::StoreUnavailable, "The store cannot be reached for now. Try again.").retry_after(1)
+    }
+
+    fn overloaded() -> Self {
+        Self::new(ErrorCode::Overloaded, "Too many passwords are being checked at once. Try again.").retry_after(1)
+    }
+
+    fn engine_failed(failure: Failure) -> Self {
+        match failure {
+            Failure::EngineUnavailable => Self::new(
+                ErrorCode::EngineUnavailable,
+                "The engine cannot be reached, or has too much to do. The question is stored; ask again later.",
+            ),
+            Failure::EngineTimeout => Self::new(
+                ErrorCode::EngineTimeout,
+                "The engine did not answer in time. The question is stored; ask again.",
+            ),
+            Failure::EngineError => {
+                Self::new(ErrorCode::EngineError, "The engine gave no answer. The question is stored; ask again.")
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What handlers take out of a request.
+
+mod body;
+mod caller;
+mod idempotency;
+mod json;
+mod page;
+mod path;
+mod validation;
+
+pub(crate) use body::{Body, MediaType};
+pub(crate) use caller::Caller;
+pub(crate) use idempotency::idempotency_claim;
+pub(crate) use json::parse_json;
+pub(crate) use page::ListQuery;
+pub(crate) use path::named_id;
+pub(crate) use validation::Validation;
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+
+use crate::error::ApiError;
+
+/// What [`crate::configure`] registered.
+fn registered<T: ?Sized + 'static>(request: &HttpRequest) -> Result<&Data<T>, ApiError> {
+    let missing = || ApiError::internal().because(format!("{} is not registered", std::any::type_name::<T>()));
+    request.app_data::<Data<T>>().ok_or_else(missing)
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use domain::conversation::{
+    ConversationDraft, ConversationService, Metadata, ModelName, SystemPrompt, TimeToLive, Title,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::dto::Conversation;
+use crate::error::ApiError;
+use crate::extract::{Body, Caller, Validation};
+use crate::openapi::{Failures, JsonBody, Unauthenticated};
+
+/// What a new conversation shall be like. Everything may be left out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct NewConversation {
+    /// At most 256 bytes.
+    #[schema(example = "Trip to Lisbon")]
+    title: Option<String>,
+    /// The model that answers unless a question names another.
+    model: Option<String>,
+    /// What the model is told before anything else; at most 32 KiB.
+    #[schema(example = "Answer briefly.")]
+    system: Option<String>,
+    /// The caller's own notes: at most 16 pairs, keys of 1 to 64 and values of at most 512 characters.
+    metadata: Option<BTreeMap<String, String>>,
+    /// How many seconds what is said is kept: 1 to 315,360,000.
+    #[schema(example = 2_592_000)]
+    ttl_seconds: Option<u64>,
+}
+
+/// Make a conversation
+#[utoipa::path(
+    post,
+    path = "/api/v1/conversations",
+    tag = "conversations",
+    security(("token" = []), ("login" = [])),
+    request_body = NewConversation,
+    responses(
+        (
+            status = 201,
+            description = "Made",
+            body = Conversation,
+            headers(("Location" = String, description = "The path of the new conversation"))
+        ),
+        Unauthenticated,
+        JsonBody,
+        Failures,
+    )
+)]
+pub(crate) async fn create(
+    caller: Caller,
+    conversations: Data<ConversationService>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let draft = body.json::<NewConversation>().await?.into_draft()?;
+    let conversation = conversations.create(&caller.0, draft).await?;
+    let location = format!("/api/v1/conversations/{}", conversation.id);
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(Conversation::from(conversation)))
+}
+
+impl NewConversation {
+    fn into_draft(self) -> Result<ConversationDraft, ApiError> {
+        let mut validation = Validation::default();
+        let title = validation.optional("/title", self.title.map(Title::try_from));
+        let model = validation.optional("/model", self.model.map(ModelName::try_from));
+        let system = validation.optional("/system", self.system.map(SystemPrompt::try_from));
+        let metadata = validation.field("/metadata", Metadata::try_from(self.metadata.unwrap_or_default()));
+        let ttl = validation.optional("/ttl_seconds", self.ttl_seconds.map(TimeToLive::try_from));
+        match (title, model, system, metadata, ttl) {
+            (Some(title), Some(model), Some(system), Some(metadata), Some(ttl)) => {
+                Ok(ConversationDraft { title, model, system, metadata, ttl })
+            }
+            _ => Err(validation.into_error()),
+        }
+    }
+}

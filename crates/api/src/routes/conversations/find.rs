@@ -1,0 +1,25 @@
+use actix_web::web::{Data, Json, Path};
+use domain::conversation::ConversationService;
+
+use crate::dto::Conversation;
+use crate::error::ApiError;
+use crate::extract::{Caller, named_id};
+use crate::openapi::{Failures, Missing, Unauthenticated};
+
+/// One of the caller's conversations
+#[utoipa::path(
+    get,
+    path = "/api/v1/conversations/{id}",
+    tag = "conversations",
+    security(("token" = []), ("login" = [])),
+    params(("id" = uuid::Uuid, Path, description = "Which conversation")),
+    responses((status = 200, description = "The conversation", body = Conversation), Unauthenticated, Missing, Failures)
+)]
+pub(crate) async fn find(
+    caller: Caller,
+    conversations: Data<ConversationService>,
+    path: Path<String>,
+) -> Result<Json<Conversation>, ApiError> {
+    let conversation = conversations.conversation(&caller.0, named_id(&path)?).await?;
+    Ok(Json(conversation.ok_or_else(ApiError::not_found)?.into()))
+}
