@@ -10,16 +10,18 @@ use crate::error::{ApiError, ErrorCode, FieldError};
 pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // serde would take an array for a struct, field by field.
     if body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
-        return Err(match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(_) => ApiError::validation(vec![FieldError::new("", "must be an object")]),
-            Err(error) => malformed(&error),
-        });
+        well_formed(body)?;
+        return Err(ApiError::validation(vec![FieldError::new("", "must be an object")]));
     }
-    // Paths are kept track of only for a body that is known to be wrong.
+    // A body that is known to be wrong is read again: to the end, and keeping track of where one is.
     serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => wrong_shape::<T>(body, &error),
+        Category::Data => well_formed(body).err().unwrap_or_else(|| wrong_shape::<T>(body, &error)),
         Category::Syntax | Category::Eof | Category::Io => malformed(&error),
     })
+}
+
+fn well_formed(body: &[u8]) -> Result<(), ApiError> {
+    serde_json::from_slice::<IgnoredAny>(body).map(drop).map_err(|error| malformed(&error))
 }
 
 fn malformed(error: &serde_json::Error) -> ApiError {

@@ -1,0 +1,313 @@
+//! One builder for all tests: every port is a mock that panics when it is called without being told to. A panic in a
+//! handler is a 500, so a request that must not reach a port is caught when it does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use actix_web::web::Bytes;
+use api::{ApiSettings, Services, VersionInfo};
+use chrono::{DateTime, Utc};
+use domain::chat::{
+    ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, RunningTurn, Started,
+};
+use domain::clock::Clock;
+use domain::conversation::{
+    Answer, Conversation, ConversationService, Metadata, MockConversationRepository, MockTurnRepository, Question,
+    TimeToLive, Title, Turn, TurnKind, TurnState, Usage,
+};
+use domain::health::MockStoreHealth;
+use domain::id::{ConversationId, IdGenerator, ReplicaId, SessionId, TurnId, UserId};
+use domain::session::{
+    AccessClaims, AuthenticationService, LoginService, MockSessionRepository, MockTokenIssuer, Session, SessionState,
+    TokenError,
+};
+use domain::user::{
+    AccountService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role, User, Username,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub const TOKEN: &str = "a-good-token";
+pub const MAX_BODY_BYTES: usize = 100_000;
+
+pub fn user_id() -> UserId {
+    UserId::from_uuid(Uuid::from_u128(0xA))
+}
+
+pub fn session_id() -> SessionId {
+    SessionId::from_uuid(Uuid::from_u128(0xB))
+}
+
+pub fn conversation_id() -> ConversationId {
+    ConversationId::from_uuid(Uuid::from_u128(0xC))
+}
+
+pub fn turn_id() -> TurnId {
+    TurnId::from_uuid(Uuid::from_u128(0xD))
+}
+
+pub fn now() -> DateTime<Utc> {
+    "2026-01-02T03:04:05.120Z".parse().unwrap()
+}
+
+/// The mocked ports.
+pub struct Ports {
+    pub users: MockUserRepository,
+    pub hasher: MockPasswordHasher,
+    pub sessions: MockSessionRepository,
+    pub tokens: MockTokenIssuer,
+    pub conversations: MockConversationRepository,
+    pub turns: MockTurnRepository,
+    pub runner: MockTurnRunner,
+    pub engine: MockChatEngine,
+    pub store: MockStoreHealth,
+    pub registration_is_open: bool,
+}
+
+impl Ports {
+    /// Nothing may be called.
+    pub fn untouched() -> Self {
+        Self {
+            users: MockUserRepository::new(),
+            hasher: MockPasswordHasher::new(),
+            sessions: MockSessionRepository::new(),
+            tokens: MockTokenIssuer::new(),
+            conversations: MockConversationRepository::new(),
+            turns: MockTurnRepository::new(),
+            runner: MockTurnRunner::new(),
+            engine: MockChatEngine::new(),
+            store: MockStoreHealth::new(),
+            registration_is_open: true,
+        }
+    }
+
+    /// [`TOKEN`] authenticates Ada; nothing else may be called.
+    pub fn with_caller() -> Self {
+        let mut ports = Self::untouched();
+        ports.tokens.expect_verify().returning(|token| match token {
+            TOKEN => Ok(claims()),
+            _ => Err(TokenError::Invalid("not ours".to_owned())),
+        });
+        ports.sessions.expect_find().returning(|_| Ok(Some(session())));
+        ports
+    }
+
+    pub fn server(self) -> Server {
+        let (users, hasher): (Arc<_>, Arc<_>) = (Arc::new(self.users), Arc::new(self.hasher));
+        let (sessions, tokens): (Arc<_>, Arc<_>) = (Arc::new(self.sessions), Arc::new(self.tokens));
+        let (clock, ids): (Arc<_>, Arc<_>) = (Arc::new(StoppedClock), Arc::new(CountingIds::default()));
+        let default_ttl = TimeToLive::try_from(86_400).unwrap();
+        let policy = ChatPolicy {
+            replica: ReplicaId::from_uuid(Uuid::from_u128(1)),
+            budget: ContextBudget { max_turns: 8, max_tokens: 1_000 },
+            default_ttl,
+        };
+        let registration = RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone());
+        let services = Services {
+            registration: self.registration_is_open.then_some(registration),
+            login: LoginService::new(
+                users.clone(),
+                sessions.clone(),
+                hasher,
+                tokens.clone(),
+                ids.clone(),
+                Duration::from_secs(86_400),
+            ),
+            authentication: AuthenticationService::new(tokens, sessions),
+            accounts: AccountService::new(users),
+            conversations: ConversationService::new(
+                Arc::new(self.conversations),
+                Arc::new(self.turns),
+                clock.clone(),
+                ids.clone(),
+                default_ttl,
+            ),
+            chat: ChatService::new(Arc::new(self.runner), Arc::new(self.engine), clock, ids.clone(), policy),
+            store: Arc::new(self.store),
+            ids,
+        };
+        let version = VersionInfo { name: "colloquy", version: "1.2.3", commit: Some("abc1234") };
+        let draining = Arc::new(AtomicBool::new(false));
+        Server { services, settings: ApiSettings { max_body_bytes: MAX_BODY_BYTES, version, draining } }
+    }
+}
+
+/// The application that production serves, over mocks.
+pub struct Server {
+    pub services: Services,
+    pub settings: ApiSettings,
+}
+
+impl Server {
+    pub fn drain(&self) {
+        self.settings.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub async fn send(&self, request: TestRequest) -> Reply {
+        let app = actix_web::test::init_service(api::app(self.services.clone(), self.settings.clone())).await;
+        let peer: SocketAddr = "203.0.113.7:4711".parse().unwrap();
+        let response = actix_web::test::call_service(&app, request.peer_addr(peer).to_request()).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = actix_web::test::read_body(response).await;
+        Reply { status, headers, body }
+    }
+}
+
+/// A response that has been read.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    headers: actix_web::http::header::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The problem document, after checking what holds for each of them.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("urn:colloquy:problem:{code}"));
+        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        assert!(problem["title"].is_string() && problem["instance"].is_string(), "{problem}");
+        assert_eq!(problem["retry_after"].as_u64().map(|s| s.to_string()).as_deref(), self.header("retry-after"));
+        problem
+    }
+
+    /// The pointers of a 422, after checking that it is one.
+    #[track_caller]
+    pub fn pointers(&self) -> Vec<String> {
+        let problem = self.problem(422, "validation_failed");
+        let errors = problem["errors"].as_array().unwrap();
+        assert!(errors.iter().all(|error| error["message"].as_str().is_some_and(|message| !message.is_empty())));
+        errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub fn get(path: &str) -> TestRequest {
+    TestRequest::get().uri(path).insert_header(("Authorization", format!("Bearer {TOKEN}")))
+}
+
+pub fn post(path: &str) -> TestRequest {
+    TestRequest::post().uri(path).insert_header(("Authorization", format!("Bearer {TOKEN}")))
+}
+
+pub fn post_json(path: &str, body: &str) -> TestRequest {
+    post(path).insert_header(("Content-Type", "application/json")).set_payload(body.to_owned())
+}
+
+pub fn claims() -> AccessClaims {
+    AccessClaims { user_id: user_id(), session_id: session_id(), username: username() }
+}
+
+pub fn username() -> Username {
+    Username::try_from("ada".to_owned()).unwrap()
+}
+
+pub fn session() -> Session {
+    Session {
+        id: session_id(),
+        user_id: user_id(),
+        username: username(),
+        role: Role::User,
+        user_is_active: true,
+        state: SessionState::Live,
+        expires_at: now(),
+    }
+}
+
+pub fn user() -> User {
+    User {
+        id: user_id(),
+        username: username(),
+        email: Email::try_from("ada@example.org".to_owned()).unwrap(),
+        role: Role::User,
+        is_active: true,
+        account_created: now(),
+        last_login: None,
+    }
+}
+
+pub fn conversation() -> Conversation {
+    Conversation {
+        id: conversation_id(),
+        user_id: user_id(),
+        title: Some(Title::try_from("Lisbon".to_owned()).unwrap()),
+        model: None,
+        system: None,
+        metadata: Metadata::default(),
+        ttl: None,
+        archived: false,
+        pinned: false,
+        leaf_turn_id: Some(turn_id()),
+        created_at: now(),
+        updated_at: now(),
+        expiry_timestamp: now(),
+    }
+}
+
+pub fn answer(text: &str) -> Answer {
+    let usage = Usage { input_tokens: 40, output_tokens: 2 };
+    Answer { response: text.to_owned(), parts: None, image_url: None, usage }
+}
+
+pub fn turn(state: TurnState) -> Turn {
+    Turn {
+        id: turn_id(),
+        conversation_id: conversation_id(),
+        user_id: user_id(),
+        session_id: Some(session_id()),
+        seq: 1,
+        parent_turn_id: None,
+        kind: TurnKind::Answered,
+        request_question: Question::try_from("Who are you?".to_owned()).unwrap(),
+        model: None,
+        entry_time: now(),
+        completed_at: Some(now()),
+        expiry_timestamp: now(),
+        state,
+    }
+}
+
+/// What a runner gives whose turn ends at once.
+pub fn started(state: TurnState, retry_after: Option<Duration>) -> Started {
+    let finished = Finished { turn: turn(state), retry_after };
+    Started::Running(RunningTurn {
+        turn_id: turn_id(),
+        conversation_id: conversation_id(),
+        finished: Box::pin(std::future::ready(Ok(finished))),
+    })
+}
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+}
+
+#[derive(Default)]
+struct CountingIds(AtomicU64);
+
+impl IdGenerator for CountingIds {
+    fn next(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1_000)
+    }
+}

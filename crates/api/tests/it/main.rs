@@ -1,0 +1,16 @@
+//! The HTTP surface over mocked ports: no database, no network. The files mirror the routes.
+
+mod access;
+mod chat;
+mod conventions;
+mod conversations;
+mod error_codes;
+mod harness;
+mod lists;
+mod logout;
+mod me;
+mod operations;
+mod socket;
+mod token;
+mod turns;
+mod users;

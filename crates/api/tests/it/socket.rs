@@ -1,0 +1,86 @@
+//! What only a real connection shows.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+
+use crate::harness::{Ports, TOKEN, user};
+
+/// Serves on a port of its own; returns its address. The server ends with the test's runtime.
+fn serve(ports: Ports) -> std::net::SocketAddr {
+    let server = ports.server();
+    let (services, settings) = (server.services, server.settings);
+    let server = HttpServer::new(move || api::app(services.clone(), settings.clone()))
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let address = server.addrs()[0];
+    actix_web::rt::spawn(server.run());
+    address
+}
+
+/// A connection that is kept between requests.
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(address: std::net::SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    /// The response's head, without its body.
+    fn send(&mut self, request: &str) -> String {
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "the connection was closed after {head:?}");
+        }
+        head
+    }
+
+    fn body(&mut self, head: &str) -> String {
+        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        String::from_utf8(body).unwrap()
+    }
+}
+
+async fn on_a_connection(ports: Ports, scenario: impl FnOnce(Connection) + Send + 'static) {
+    let address = serve(ports);
+    actix_web::rt::task::spawn_blocking(move || scenario(Connection::open(address))).await.unwrap();
+}
+
+#[actix_web::test]
+async fn a_panic_does_not_cost_the_connection() {
+    let mut ports = Ports::with_caller();
+    ports.users.expect_find().times(1).return_once(|_| panic!("on purpose"));
+    ports.users.expect_find().times(1).return_once(|_| Ok(Some(user())));
+    on_a_connection(ports, |mut connection| {
+        let me = format!("GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+        let head = connection.send(&me);
+        assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+        assert!(connection.body(&head).contains("\"internal\""));
+        let head = connection.send(&me);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(connection.body(&head).contains("\"ada\""));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    on_a_connection(Ports::untouched(), |mut connection| {
+        let head = connection.send("HEAD /version HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        // If a body came, the next response's head would not begin where it is looked for.
+        let head = connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert_eq!(connection.body(&head), "{\"status\":\"ok\"}");
+    })
+    .await;
+}
