@@ -9,6 +9,7 @@ use super::{Part, Timestamp};
 
 /// What an answer cost, in tokens.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names that every model's API has")]
 pub(crate) struct Usage {
     /// What the model was given.
     #[schema(example = 42)]

@@ -2,9 +2,9 @@ use actix_web::http::StatusCode;
 
 macro_rules! codes {
     ($($variant:ident = $name:literal, $status:ident, $title:literal;)+) => {
-        /// Every error code that can be sent. Codes are stable; docs/ERRORS.md says what to do about each.
+        /// Every error code that can be sent. Codes are stable; the title says what each means, and docs/ERRORS.md
+        /// what to do about it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "the title beside each variant says what it means")]
         pub enum ErrorCode {
             $($variant),+
         }

@@ -36,21 +36,21 @@ impl ListQuery {
                 "after" => after.replace(validation.field(&pointer, value.parse())).is_some(),
                 "order" => order.replace(validation.field(&pointer, parse_order(&value))).is_some(),
                 _ => {
-                    validation.field::<(), _>(&pointer, Err("is not a known parameter"));
+                    validation.refuse(&pointer, "is not a known parameter");
                     false
                 }
             };
             if is_repeated {
-                validation.field::<(), _>(&pointer, Err("is given more than once"));
+                validation.refuse(&pointer, "is given more than once");
             }
         }
         if validation.has_errors() {
             return Err(validation.into_error());
         }
         Ok(PageRequest {
-            limit: limit.flatten().unwrap_or_default(),
-            after: after.flatten(),
-            order: order.flatten().unwrap_or(default),
+            limit: limit.and_then(Result::ok).unwrap_or_default(),
+            after: after.and_then(Result::ok),
+            order: order.and_then(Result::ok).unwrap_or(default),
         })
     }
 }

@@ -119,7 +119,7 @@ impl ChatRequest {
             Some(false) | None => Ok(()),
         };
         let whole = validation.field("/stream", whole);
-        let (Some(question), Some(conversation), Some(model), Some(())) = (question, conversation, model, whole) else {
+        let (Ok(question), Ok(conversation), Ok(model), Ok(())) = (question, conversation, model, whole) else {
             return Err(validation.into_error());
         };
         Ok(Ask { question, conversation, model, idempotency })

@@ -31,7 +31,7 @@ pub(crate) struct TokenForm {
 
 /// An access token (RFC 6749 §5.1) and whose it is.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Token<'a> {
+pub(crate) struct TokenResponse<'a> {
     /// Goes into `Authorization: Bearer` of every other request.
     access_token: &'a str,
     #[schema(example = "bearer")]
@@ -58,7 +58,7 @@ pub(crate) struct Token<'a> {
     tag = "accounts",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "Logged in", body = Token),
+        (status = 200, description = "Logged in", body = TokenResponse),
         (
             status = 400,
             description = "`invalid_grant`: wrong credentials. `invalid_request`: a field is missing. \
@@ -85,14 +85,16 @@ async fn log_in(login: &LoginService, request: &HttpRequest, body: Body) -> Resu
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let client = Client::new(request.peer_addr().map(|address| address.ip()), agent);
     let LoggedIn { user, session_id, access } = login.login(credentials, client).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(Token {
-        access_token: access.token.expose_secret(),
-        token_type: "bearer",
-        expires_in: access.expires_in.as_secs(),
-        scope: "",
-        session_id: session_id.as_uuid(),
-        username: user.username.as_str(),
-    }))
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(
+        TokenResponse {
+            access_token: access.token.expose_secret(),
+            token_type: "bearer",
+            expires_in: access.expires_in.as_secs(),
+            scope: "",
+            session_id: session_id.as_uuid(),
+            username: user.username.as_str(),
+        },
+    ))
 }
 
 /// The parameters that count. One without a value is taken as not sent, one that is sent twice is an error

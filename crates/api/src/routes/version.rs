@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use crate::services::ApiSettings;
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Version {
+pub(crate) struct Build {
     #[schema(example = "colloquy")]
     name: &'static str,
     #[schema(example = "0.1.0")]
@@ -19,9 +19,9 @@ pub(crate) struct Version {
     get,
     path = "/version",
     tag = "operations",
-    responses((status = 200, description = "The build", body = Version))
+    responses((status = 200, description = "The build", body = Build))
 )]
-pub(crate) async fn version(settings: Data<ApiSettings>) -> Json<Version> {
+pub(crate) async fn version(settings: Data<ApiSettings>) -> Json<Build> {
     let build = settings.version;
-    Json(Version { name: build.name, version: build.version, commit: build.commit })
+    Json(Build { name: build.name, version: build.version, commit: build.commit })
 }

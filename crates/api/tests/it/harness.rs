@@ -31,46 +31,46 @@ use domain::user::{
 use serde_json::Value;
 use uuid::Uuid;
 
-pub const TOKEN: &str = "a-good-token";
-pub const MAX_BODY_BYTES: usize = 100_000;
+pub(crate) const TOKEN: &str = "a-good-token";
+pub(crate) const MAX_BODY_BYTES: usize = 100_000;
 
-pub fn user_id() -> UserId {
+pub(crate) fn user_id() -> UserId {
     UserId::from_uuid(Uuid::from_u128(0xA))
 }
 
-pub fn session_id() -> SessionId {
+pub(crate) fn session_id() -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(0xB))
 }
 
-pub fn conversation_id() -> ConversationId {
+pub(crate) fn conversation_id() -> ConversationId {
     ConversationId::from_uuid(Uuid::from_u128(0xC))
 }
 
-pub fn turn_id() -> TurnId {
+pub(crate) fn turn_id() -> TurnId {
     TurnId::from_uuid(Uuid::from_u128(0xD))
 }
 
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     "2026-01-02T03:04:05.120Z".parse().unwrap()
 }
 
 /// The mocked ports.
-pub struct Ports {
-    pub users: MockUserRepository,
-    pub hasher: MockPasswordHasher,
-    pub sessions: MockSessionRepository,
-    pub tokens: MockTokenIssuer,
-    pub conversations: MockConversationRepository,
-    pub turns: MockTurnRepository,
-    pub runner: MockTurnRunner,
-    pub engine: MockChatEngine,
-    pub store: MockStoreHealth,
-    pub registration_is_open: bool,
+pub(crate) struct Ports {
+    pub(crate) users: MockUserRepository,
+    pub(crate) hasher: MockPasswordHasher,
+    pub(crate) sessions: MockSessionRepository,
+    pub(crate) tokens: MockTokenIssuer,
+    pub(crate) conversations: MockConversationRepository,
+    pub(crate) turns: MockTurnRepository,
+    pub(crate) runner: MockTurnRunner,
+    pub(crate) engine: MockChatEngine,
+    pub(crate) store: MockStoreHealth,
+    pub(crate) registration_is_open: bool,
 }
 
 impl Ports {
     /// Nothing may be called.
-    pub fn untouched() -> Self {
+    pub(crate) fn untouched() -> Self {
         Self {
             users: MockUserRepository::new(),
             hasher: MockPasswordHasher::new(),
@@ -86,7 +86,7 @@ impl Ports {
     }
 
     /// [`TOKEN`] authenticates Ada; nothing else may be called.
-    pub fn with_caller() -> Self {
+    pub(crate) fn with_caller() -> Self {
         let mut ports = Self::untouched();
         ports.tokens.expect_verify().returning(|token| match token {
             TOKEN => Ok(claims()),
@@ -96,7 +96,7 @@ impl Ports {
         ports
     }
 
-    pub fn server(self) -> Server {
+    pub(crate) fn server(self) -> Server {
         let (users, hasher): (Arc<_>, Arc<_>) = (Arc::new(self.users), Arc::new(self.hasher));
         let (sessions, tokens): (Arc<_>, Arc<_>) = (Arc::new(self.sessions), Arc::new(self.tokens));
         let (clock, ids): (Arc<_>, Arc<_>) = (Arc::new(StoppedClock), Arc::new(CountingIds::default()));
@@ -137,17 +137,17 @@ impl Ports {
 }
 
 /// The application that production serves, over mocks.
-pub struct Server {
-    pub services: Services,
-    pub settings: ApiSettings,
+pub(crate) struct Server {
+    pub(crate) services: Services,
+    pub(crate) settings: ApiSettings,
 }
 
 impl Server {
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.settings.draining.store(true, Ordering::Relaxed);
     }
 
-    pub async fn send(&self, request: TestRequest) -> Reply {
+    pub(crate) async fn send(&self, request: TestRequest) -> Reply {
         let app = actix_web::test::init_service(api::app(self.services.clone(), self.settings.clone())).await;
         let peer: SocketAddr = "203.0.113.7:4711".parse().unwrap();
         let response = actix_web::test::call_service(&app, request.peer_addr(peer).to_request()).await;
@@ -159,24 +159,24 @@ impl Server {
 
 /// A response that has been read.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: StatusCode,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     headers: actix_web::http::header::HeaderMap,
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// The problem document, after checking what holds for each of them.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -192,7 +192,7 @@ impl Reply {
 
     /// The pointers of a 422, after checking that it is one.
     #[track_caller]
-    pub fn pointers(&self) -> Vec<String> {
+    pub(crate) fn pointers(&self) -> Vec<String> {
         let problem = self.problem(422, "validation_failed");
         let errors = problem["errors"].as_array().unwrap();
         assert!(errors.iter().all(|error| error["message"].as_str().is_some_and(|message| !message.is_empty())));
@@ -200,27 +200,27 @@ impl Reply {
     }
 }
 
-pub fn get(path: &str) -> TestRequest {
+pub(crate) fn get(path: &str) -> TestRequest {
     TestRequest::get().uri(path).insert_header(("Authorization", format!("Bearer {TOKEN}")))
 }
 
-pub fn post(path: &str) -> TestRequest {
+pub(crate) fn post(path: &str) -> TestRequest {
     TestRequest::post().uri(path).insert_header(("Authorization", format!("Bearer {TOKEN}")))
 }
 
-pub fn post_json(path: &str, body: &str) -> TestRequest {
+pub(crate) fn post_json(path: &str, body: &str) -> TestRequest {
     post(path).insert_header(("Content-Type", "application/json")).set_payload(body.to_owned())
 }
 
-pub fn claims() -> AccessClaims {
+pub(crate) fn claims() -> AccessClaims {
     AccessClaims { user_id: user_id(), session_id: session_id(), username: username() }
 }
 
-pub fn username() -> Username {
+pub(crate) fn username() -> Username {
     Username::try_from("ada".to_owned()).unwrap()
 }
 
-pub fn session() -> Session {
+pub(crate) fn session() -> Session {
     Session {
         id: session_id(),
         user_id: user_id(),
@@ -232,7 +232,7 @@ pub fn session() -> Session {
     }
 }
 
-pub fn user() -> User {
+pub(crate) fn user() -> User {
     User {
         id: user_id(),
         username: username(),
@@ -244,7 +244,7 @@ pub fn user() -> User {
     }
 }
 
-pub fn conversation() -> Conversation {
+pub(crate) fn conversation() -> Conversation {
     Conversation {
         id: conversation_id(),
         user_id: user_id(),
@@ -262,12 +262,12 @@ pub fn conversation() -> Conversation {
     }
 }
 
-pub fn answer(text: &str) -> Answer {
+pub(crate) fn answer(text: &str) -> Answer {
     let usage = Usage { input_tokens: 40, output_tokens: 2 };
     Answer { response: text.to_owned(), parts: None, image_url: None, usage }
 }
 
-pub fn turn(state: TurnState) -> Turn {
+pub(crate) fn turn(state: TurnState) -> Turn {
     Turn {
         id: turn_id(),
         conversation_id: conversation_id(),
@@ -286,7 +286,7 @@ pub fn turn(state: TurnState) -> Turn {
 }
 
 /// What a runner gives whose turn ends at once.
-pub fn started(state: TurnState, retry_after: Option<Duration>) -> Started {
+pub(crate) fn started(state: TurnState, retry_after: Option<Duration>) -> Started {
     let finished = Finished { turn: turn(state), retry_after };
     Started::Running(RunningTurn {
         turn_id: turn_id(),

@@ -1,4 +1,5 @@
 //! The HTTP surface over mocked ports: no database, no network. The files mirror the routes.
+#![cfg(test)]
 
 mod access;
 mod chat;
@@ -7,6 +8,7 @@ mod conversations;
 mod error_codes;
 mod harness;
 mod lists;
+mod logging;
 mod logout;
 mod me;
 mod operations;

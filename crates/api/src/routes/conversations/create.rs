@@ -72,7 +72,7 @@ impl NewConversation {
         let metadata = validation.field("/metadata", Metadata::try_from(self.metadata.unwrap_or_default()));
         let ttl = validation.optional("/ttl_seconds", self.ttl_seconds.map(TimeToLive::try_from));
         match (title, model, system, metadata, ttl) {
-            (Some(title), Some(model), Some(system), Some(metadata), Some(ttl)) => {
+            (Ok(title), Ok(model), Ok(system), Ok(metadata), Ok(ttl)) => {
                 Ok(ConversationDraft { title, model, system, metadata, ttl })
             }
             _ => Err(validation.into_error()),
