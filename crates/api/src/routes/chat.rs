@@ -63,6 +63,7 @@ pub(crate) struct ChatResponse {
 #[utoipa::path(
     post,
     path = "/chat",
+    operation_id = "chat",
     tag = "chat",
     security(("token" = []), ("login" = [])),
     request_body = ChatRequest,

@@ -14,6 +14,7 @@ pub(crate) struct Health {
 #[utoipa::path(
     get,
     path = "/healthz",
+    operation_id = "getHealth",
     tag = "operations",
     responses((status = 200, description = "Alive", body = Health))
 )]

@@ -18,6 +18,7 @@ pub(crate) struct Index {
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "getIndex",
     tag = "operations",
     responses((status = 200, description = "Where the documentation is", body = Index))
 )]

@@ -12,6 +12,7 @@ use crate::openapi::{Failures, Unauthenticated};
 #[utoipa::path(
     post,
     path = "/logout",
+    operation_id = "logOut",
     tag = "accounts",
     security(("token" = []), ("login" = [])),
     responses((status = 204, description = "The session has ended"), Unauthenticated, Failures)

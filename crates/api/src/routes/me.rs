@@ -10,6 +10,7 @@ use crate::openapi::{Failures, Unauthenticated};
 #[utoipa::path(
     get,
     path = "/api/v1/me",
+    operation_id = "getMe",
     tag = "accounts",
     security(("token" = []), ("login" = [])),
     responses((status = 200, description = "The account", body = User), Unauthenticated, Failures)

@@ -14,6 +14,7 @@ static DOCUMENT: LazyLock<Result<Bytes, String>> =
 #[utoipa::path(
     get,
     path = "/openapi.json",
+    operation_id = "getOpenApi",
     tag = "operations",
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]

@@ -19,6 +19,7 @@ pub(crate) struct Readiness {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "getReadiness",
     tag = "operations",
     responses((status = 200, description = "Ready", body = Readiness), NotReady)
 )]

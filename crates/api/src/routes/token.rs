@@ -55,6 +55,7 @@ pub(crate) struct TokenResponse<'a> {
 #[utoipa::path(
     post,
     path = "/token",
+    operation_id = "logIn",
     tag = "accounts",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(

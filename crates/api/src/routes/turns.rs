@@ -12,6 +12,7 @@ use crate::openapi::{Failures, Missing, Unauthenticated};
 #[utoipa::path(
     get,
     path = "/api/v1/turns/{id}",
+    operation_id = "getTurn",
     tag = "chat",
     security(("token" = []), ("login" = [])),
     params(("id" = uuid::Uuid, Path, description = "Which turn")),

@@ -30,6 +30,7 @@ pub(crate) struct Registration {
 #[utoipa::path(
     post,
     path = "/api/v1/users",
+    operation_id = "register",
     tag = "accounts",
     request_body = Registration,
     responses((status = 201, description = "Registered", body = User), JsonBody, Forbidden, Conflict, Failures)

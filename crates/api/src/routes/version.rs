@@ -18,6 +18,7 @@ pub(crate) struct Build {
 #[utoipa::path(
     get,
     path = "/version",
+    operation_id = "getVersion",
     tag = "operations",
     responses((status = 200, description = "The build", body = Build))
 )]

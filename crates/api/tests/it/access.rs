@@ -59,6 +59,16 @@ fn the_document_says_which_operations_need_a_caller() {
 }
 
 #[test]
+fn every_operation_has_an_id_of_its_own() {
+    let mut ids: Vec<String> =
+        operations().iter().map(|(_, _, operation)| operation["operationId"].to_string()).collect();
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "{ids:?}");
+}
+
+#[test]
 fn every_public_operation_exists() {
     let operations = operations();
     for (method, path) in PUBLIC {

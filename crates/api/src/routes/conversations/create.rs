@@ -37,6 +37,7 @@ pub(crate) struct NewConversation {
 #[utoipa::path(
     post,
     path = "/api/v1/conversations",
+    operation_id = "createConversation",
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     request_body = NewConversation,

@@ -10,6 +10,7 @@ use crate::openapi::{Failures, Missing, Unauthenticated};
 #[utoipa::path(
     get,
     path = "/api/v1/conversations/{id}",
+    operation_id = "getConversation",
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     params(("id" = uuid::Uuid, Path, description = "Which conversation")),

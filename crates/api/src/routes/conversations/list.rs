@@ -13,6 +13,7 @@ use crate::openapi::{Failures, InvalidQuery, ListParameters, Unauthenticated};
 #[utoipa::path(
     get,
     path = "/api/v1/conversations",
+    operation_id = "listConversations",
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     params(ListParameters),

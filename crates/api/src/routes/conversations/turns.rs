@@ -13,6 +13,7 @@ use crate::openapi::{Failures, InvalidQuery, ListParameters, Missing, Unauthenti
 #[utoipa::path(
     get,
     path = "/api/v1/conversations/{id}/turns",
+    operation_id = "listTurns",
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     params(("id" = uuid::Uuid, Path, description = "Which conversation"), ListParameters),
