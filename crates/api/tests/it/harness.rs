@@ -97,6 +97,7 @@ impl Ports {
     }
 
     pub(crate) fn server(self) -> Server {
+        crate::logging::listen();
         let (users, hasher): (Arc<_>, Arc<_>) = (Arc::new(self.users), Arc::new(self.hasher));
         let (sessions, tokens): (Arc<_>, Arc<_>) = (Arc::new(self.sessions), Arc::new(self.tokens));
         let (clock, ids): (Arc<_>, Arc<_>) = (Arc::new(StoppedClock), Arc::new(CountingIds::default()));

@@ -1,7 +1,8 @@
 //! What the log is told of a request, and what it must never be told.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use actix_web::test::TestRequest;
 use domain::Unexpected;
@@ -10,13 +11,16 @@ use domain::user::Verification;
 
 use crate::harness::{Ports, Server, TOKEN, answer, get, post_json, started, turn_id, user_id};
 
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What has been logged on this thread, which is this test's own.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl Write for Log {
+struct ThreadLog;
+
+impl Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOG.with_borrow_mut(|log| log.write(bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -24,20 +28,23 @@ impl Write for Log {
     }
 }
 
-/// Everything that is logged, down to the last trace, while the request is answered.
+/// Logs everything, down to the last trace.
+///
+/// It has to be done before the first request of any test: tracing remembers for the whole process whether somebody
+/// listens to a line of code.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        tracing::subscriber::set_global_default(all.with_writer(|| ThreadLog).finish()).unwrap();
+    });
+}
+
+/// What is logged while the request is answered.
 async fn log_of(server: &Server, request: TestRequest) -> String {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    LOG.take();
     server.send(request).await;
-    drop(guard);
-    let bytes = log.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(LOG.take()).unwrap()
 }
 
 #[actix_web::test]
