@@ -94,6 +94,7 @@ async fn what_is_not_there_and_what_is_no_id_give_the_same_bytes() {
         "/api/v1/conversations/not-an-id".to_owned(),
         format!("/api/v1/conversations/{missing}/turns"),
         "/api/v1/conversations/%00/turns".to_owned(),
+        "/api/v1/conversations/%FF".to_owned(),
         "/api/v1/nothing".to_owned(),
     ] {
         let reply = server.send(get(&path).insert_header(("X-Request-Id", "same"))).await;

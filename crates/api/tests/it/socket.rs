@@ -84,3 +84,44 @@ async fn head_is_get_without_the_body() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+    on_a_connection(Ports::with_caller(), |mut connection| {
+        let head = connection.send(&format!(
+            "POST /chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
+        ));
+        assert!(head.starts_with("HTTP/1.1 413"), "{head}");
+        assert!(connection.body(&head).contains("\"payload_too_large\""));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_body_that_never_says_how_long_it_is_is_cut_off() {
+    on_a_connection(Ports::with_caller(), |mut connection| {
+        let chunk = format!("{:x}\r\n{}\r\n", 50_000, "x".repeat(50_000));
+        let head = connection.send(&format!(
+            "POST /chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}{chunk}"
+        ));
+        assert!(head.starts_with("HTTP/1.1 413"), "{head}");
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_body_that_nobody_reads_is_not_taken_for_the_next_request() {
+    on_a_connection(Ports::untouched(), |mut connection| {
+        let smuggled = "GET /version HTTP/1.1\r\nHost: x\r\n\r\n";
+        let head = connection
+            .send(&format!("POST /chat HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{smuggled}", smuggled.len()));
+        assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+        connection.body(&head);
+        let mut rest = Vec::new();
+        connection.0.read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    })
+    .await;
+}
