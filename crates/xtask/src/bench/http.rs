@@ -75,16 +75,11 @@ impl Connection {
 
 /// A request as it goes over the wire.
 pub(crate) fn request(method: &str, path: &str, bearer: Option<&str>, body: Option<(&str, &str)>) -> String {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
-    if let Some(token) = bearer {
-        request.push_str(&format!("Authorization: Bearer {token}\r\n"));
-    }
-    if let Some((media_type, body)) = body {
-        request.push_str(&format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
-    } else {
-        request.push_str("\r\n");
-    }
-    request
+    let authorization = bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let (description, body) = body.map_or_else(Default::default, |(media_type, body)| {
+        (format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len()), body)
+    });
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{description}\r\n{body}")
 }
 
 /// One request over a connection of its own, whose answer has to be a success.

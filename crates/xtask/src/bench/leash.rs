@@ -121,17 +121,30 @@ mod tests {
     #[test]
     fn what_is_on_the_leash_ends_with_it_and_tells_its_memory() {
         let directory = tempfile::tempdir().unwrap();
-        let mut sleeper = Command::new("sh");
+        let second = directory.path().join("second");
         // Two processes, as a server with workers is.
-        sleeper.args(["-c", "sleep 60 & exec sleep 60"]);
+        let mut sleeper = Command::new("sh");
+        sleeper.args(["-c", "sleep 60 & echo $! > \"$1\"; exec sleep 60", "sh"]).arg(&second);
         let leash = Leash::start("sleeper", &sleeper, directory.path()).unwrap();
-        let pid = leash.pid;
+        let started = Instant::now();
+        let second = loop {
+            match fs::read_to_string(&second) {
+                Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
+                _ => assert!(started.elapsed() < Duration::from_secs(10), "the second process never started"),
+            }
+            thread::yield_now();
+        };
+        let first = leash.pid.to_string();
         assert!(leash.is_running());
         assert!(leash.resident_memory().unwrap() > 0);
-        let started = Instant::now();
+
         drop(leash);
-        assert!(started.elapsed() < Duration::from_secs(5));
-        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+
+        assert!(started.elapsed() < Duration::from_secs(15));
+        // The second one's parent is gone, so that it may be left as a zombie where nobody collects orphans.
+        let ended =
+            |pid: &str| fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
+        assert!(ended(&first) && ended(&second));
     }
 
     #[test]

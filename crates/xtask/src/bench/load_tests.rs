@@ -97,15 +97,15 @@ fn a_stalled_server_is_charged_for_the_requests_it_kept_from_being_sent() {
         if number == 20 {
             // Not waiting for anything: this is the stall.
             let stalled = Instant::now();
-            while stalled.elapsed() < Duration::from_millis(120) {
+            while stalled.elapsed() < Duration::from_millis(200) {
                 std::hint::spin_loop();
             }
         }
         response("200 OK", "{}")
     });
     let measured = load(address, 1, Some(200.0)).measure().unwrap();
-    // About 24 of the 60 were due meanwhile. By the time of sending, only one of them would be slow.
-    assert!(measured.p99_ms > 60.0, "{measured:?}");
+    // About 40 of the 60 were due meanwhile. Counted from when they were sent, all but one of them would look fast.
+    assert!(measured.p50_ms > 10.0, "{measured:?}");
     assert_eq!(measured.requests, 60);
 }
 

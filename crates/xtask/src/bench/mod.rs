@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// How many rounds the medians are taken of [default: 3, or 1 with --quick].
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=20))]
     rounds: Option<u8>,
-    /// The script of the peer to compare with; also COLLOQUY_BENCH_PEER.
+    /// The script of the peer to compare with; also `COLLOQUY_BENCH_PEER`.
     #[arg(long)]
     peer: Option<PathBuf>,
 }
@@ -105,14 +105,14 @@ impl Bench {
         let peer = self.peer(peer, cluster);
 
         for round in 1..=self.rounds {
-            self.rest(cluster)?;
+            rest(cluster)?;
             say::step(format_args!("round {round} of {}: pgbench", self.rounds));
             let rate = statements.measure(CLIENTS, self.seconds)?;
             self.report.yardsticks.entry("P1 pgbench").or_default().push(rate);
-            self.rest(cluster)?;
+            rest(cluster)?;
             self.load("P1 colloquy", &turns, None)?;
             if let Some(peer) = &peer {
-                self.rest(cluster)?;
+                rest(cluster)?;
                 self.load("P2 peer", &peer.turns, None)?;
             }
         }
@@ -129,7 +129,7 @@ impl Bench {
             self.figure(targets::P2.measured(ours / theirs, how));
         }
 
-        self.rest(cluster)?;
+        rest(cluster)?;
         self.half_rate(&turns, ours / 2.0)?;
         self.logins(&server)?;
         self.profiles(&server, &tokens)
@@ -156,7 +156,10 @@ impl Bench {
     fn logins(&mut self, server: &Server) -> Result<()> {
         let argon2 = match Example::build("infra", "argon2_ceiling", &self.target) {
             Ok(example) => example,
-            Err(why) => return Ok(self.skip("P9", &why)),
+            Err(why) => {
+                self.skip("P9", &why);
+                return Ok(());
+            }
         };
         let logins = server.logins(&self.directory)?;
         for _ in 0..self.rounds {
@@ -172,7 +175,10 @@ impl Bench {
     fn profiles(&mut self, server: &Server, tokens: &[String]) -> Result<()> {
         let example = match Example::build("api", "empty_route", &self.target) {
             Ok(example) => example,
-            Err(why) => return Ok(self.skip("P10", &why)),
+            Err(why) => {
+                self.skip("P10", &why);
+                return Ok(());
+            }
         };
         let (_empty, address) = example.serve("empty-route", &self.directory)?;
         let get = http::request("GET", "/", None, None);
@@ -238,11 +244,6 @@ impl Bench {
         Ok(measured)
     }
 
-    /// What one measurement left to be written must not be paid for by the next.
-    fn rest(&self, cluster: &Cluster) -> Result<()> {
-        cluster.sql("postgres", "CHECKPOINT").map(drop)
-    }
-
     fn rate_of(&self, name: &str) -> f64 {
         median(self.loads(name).iter().map(|load| load.rate).collect())
     }
@@ -286,6 +287,11 @@ impl Bench {
         say::line(format_args!("written: {} and {}", json.display(), svg.display()));
         Ok(())
     }
+}
+
+/// What one measurement left to be written must not be paid for by the next.
+fn rest(cluster: &Cluster) -> Result<()> {
+    cluster.sql("postgres", "CHECKPOINT").map(drop)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no process takes 2^52 bytes")]

@@ -160,7 +160,7 @@ pub(crate) fn password(client: usize) -> String {
     format!("quiet-harbour-{client:02}-lantern")
 }
 
-/// A login by the OAuth2 password form.
+/// A login by the `OAuth2` password form.
 pub(crate) fn login(client: usize) -> String {
     let form = format!("grant_type=password&username={}&password={}", username(client), password(client));
     http::request("POST", "/token", None, Some(("application/x-www-form-urlencoded", &form)))

@@ -1,4 +1,4 @@
-//! The peer: the classic FastAPI design, run from a script given by its path.
+//! The peer: the classic `FastAPI` design, run from a script given by its path.
 
 use std::env;
 use std::fmt;
@@ -20,7 +20,7 @@ const DATABASE: &str = "peer";
 const PACKAGES: &[&str] = &[
     "fastapi",
     "uvicorn[standard]",
-    "sqlalchemy",
+    "sqlalchemy[asyncio]",
     "psycopg2-binary",
     "asyncpg",
     "pyjwt",
@@ -29,7 +29,7 @@ const PACKAGES: &[&str] = &[
     "python-multipart",
     "pydantic",
 ];
-const IMPORTS: &str = "import fastapi, uvicorn, uvloop, sqlalchemy, psycopg2, asyncpg, jwt, bcrypt, orjson, \
+const IMPORTS: &str = "import fastapi, uvicorn, uvloop, sqlalchemy, greenlet, psycopg2, asyncpg, jwt, bcrypt, orjson, \
                        python_multipart, pydantic";
 const PROBE_SECONDS: f64 = 3.0;
 
@@ -115,7 +115,7 @@ impl Script {
     /// Once, before there are two workers that would both try.
     fn create_tables(&self) -> Result<()> {
         let output = self.command(Mode::Sync).args(["-c", &format!("import {}", self.module())]).output();
-        succeeded("the peer's script", output.context(|| "cannot run python".into())?)
+        succeeded("the peer's script", &output.context(|| "cannot run python".into())?)
     }
 
     fn command(&self, mode: Mode) -> Command {
@@ -124,6 +124,8 @@ impl Script {
             .current_dir(self.path.parent().unwrap_or(Path::new("/")))
             .env("PYTHONPATH", self.path.parent().unwrap_or(Path::new("/")))
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            // It is measured at its best: not while it warns about what it imports.
+            .env("PYTHONWARNINGS", "ignore")
             .env("PEER_DB", &self.url)
             .env("PEER_MODE", mode.to_string())
             .stdin(Stdio::null());
@@ -150,14 +152,14 @@ impl Python {
         say::step("installing the peer's packages from PyPI");
         let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).stdin(Stdio::null()).output();
         let made = made.context(|| "cannot run python3; install it with `cargo xtask setup --bench`".into())?;
-        succeeded("python3 -m venv (install it with `cargo xtask setup --bench`)", made)?;
+        succeeded("python3 -m venv (install it with `cargo xtask setup --bench`)", &made)?;
         let installed = Command::new("timeout")
             .args(["600".as_ref(), python.program.as_os_str()])
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(PACKAGES)
             .stdin(Stdio::null())
             .output();
-        succeeded("pip install, which needs PyPI,", installed.context(|| "cannot run pip".into())?)?;
+        succeeded("pip install, which needs PyPI,", &installed.context(|| "cannot run pip".into())?)?;
         if python.has_packages() { Ok(python) } else { Err(Failure::new("pip installed packages that do not import")) }
     }
 
@@ -168,7 +170,7 @@ impl Python {
     }
 }
 
-fn succeeded(what: &str, output: Output) -> Result<()> {
+fn succeeded(what: &str, output: &Output) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
