@@ -96,8 +96,8 @@ impl Bench {
         let statements = Statements::prepare(cluster)?;
         cluster.sql("postgres", "CREATE DATABASE colloquy")?;
         let url = cluster.url("colloquy");
-        self.build.migrate(&url)?;
         let data = self.scratch()?;
+        self.build.migrate(data.path(), &url)?;
         let server = self.build.serve("colloquy-postgres", data.path(), Some(&url))?;
         say::step(format_args!("signing up {CLIENTS} clients"));
         let tokens = server.sign_up(CLIENTS)?;

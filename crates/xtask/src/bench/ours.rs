@@ -46,9 +46,9 @@ impl Build {
     }
 
     /// Brings the schema of a PostgreSQL database up to date.
-    pub(crate) fn migrate(&self, url: &str) -> Result<()> {
+    pub(crate) fn migrate(&self, data: &Path, url: &str) -> Result<()> {
         let output = self
-            .command(&self.directory.join("data-postgres"))
+            .command(data)
             .arg("migrate")
             .env("DATABASE_URL", url)
             .output()

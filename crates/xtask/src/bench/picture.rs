@@ -26,10 +26,11 @@ pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
 
 fn paint(report: &Report, path: &Path) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let rows = i32::try_from(report.figures.len())?;
-    let height = u32::try_from(TOP + rows * ROW + 64)?;
+    let height = u32::try_from(TOP + rows * ROW + 72)?;
     let area = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     area.fill(&WHITE)?;
-    let text = |size: i32, color: RGBColor| ("sans-serif", size).into_font().color(&color);
+    // The SVG backend takes the size for the height of a line and draws letters a fifth smaller.
+    let text = |pixels: i32, color: RGBColor| ("sans-serif", pixels * 5 / 4).into_font().color(&color);
     area.draw(&Text::new("What a turn costs: each figure against its target", (24, 20), text(20, INK)))?;
 
     let longest = report.figures.iter().map(Figure::score).filter(|score| score.is_finite()).fold(1.0, f64::max);
@@ -51,12 +52,14 @@ fn paint(report: &Report, path: &Path) -> std::result::Result<(), Box<dyn std::e
     }
     area.draw(&PathElement::new([(met, TOP - 12), (met, bottom - 8)], INK.stroke_width(1)))?;
     area.draw(&Text::new("target", (met + 4, TOP - 18), text(12, INK)))?;
-    area.draw(&Text::new(report.machine.to_string(), (24, bottom + 12), text(10, FAINT)))?;
     let method = format!(
         "medians of {} rounds of {:.0} s, alternating between what is compared; bars are figure ÷ target",
         report.rounds, report.seconds
     );
-    area.draw(&Text::new(method, (24, bottom + 30), text(10, FAINT)))?;
+    let machine = report.machine.to_string();
+    for (y, line) in (bottom + 8..).step_by(18).zip(machine.split("; ").chain([method.as_str()])) {
+        area.draw(&Text::new(line.to_owned(), (24, y), text(11, FAINT)))?;
+    }
     area.present()?;
     Ok(())
 }
