@@ -1,4 +1,32 @@
-//! server
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The server: settings, logging, the composition root and the command line.
+//!
+//! | module | what is inside |
+//! | --- | --- |
+//! | [`settings`] | every key, where it may be said, and what is wrong with it |
+//! | [`signing_secret`] | the one secret that the server makes itself |
+//! | [`telemetry`] | the log |
+//! | [`cli`], [`commands`] | the grammar of the command line, and what its commands do |
+//! | [`banner`] | what start-up tells |
+//! | [`problem`] | what a person is told when something does not work |
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub mod banner;
+pub mod cli;
+pub mod commands;
+pub mod problem;
+pub mod settings;
+pub mod signing_secret;
+pub mod telemetry;
+
+/// The whole program: reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let environment = settings::Environment::of_process();
+    let mut console =
+        commands::Console { input: &mut io::stdin().lock(), out: &mut io::stdout(), err: &mut io::stderr() };
+    commands::run(&cli, &environment, &mut console)
 }

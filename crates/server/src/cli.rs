@@ -1,0 +1,127 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Flags;
+
+/// The session layer for AI chat: users, tokens, conversations and memory, in front of any model.
+#[derive(Debug, Parser)]
+#[command(name = "colloquy", version, arg_required_else_help = false)]
+pub struct Cli {
+    /// A settings file (TOML), over the defaults and the profile.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// What to do; without it, `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server (the default).
+    Serve(ServeArgs),
+    /// Bring the store's schema up to date.
+    Migrate {
+        /// Take the last migration back instead. What only it could hold is lost.
+        #[arg(long)]
+        revert: bool,
+    },
+    /// Accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Try the store, its schema, the secrets and the engine; exit code 1 if something does not work.
+    Doctor,
+}
+
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Bring an outdated schema up to date first.
+    #[arg(long)]
+    pub auto_migrate: bool,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long)]
+    pub port: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account. The password is asked for, or read from standard input; it is never an argument.
+    Create(CreateUser),
+    /// List the accounts, oldest first.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateUser {
+    /// The name to log in with.
+    pub name: String,
+    /// The owner's address.
+    #[arg(long)]
+    pub email: String,
+    /// Make it an administrator.
+    #[arg(long)]
+    pub admin: bool,
+    /// Read the password from standard input without asking, up to the end of the first line.
+    #[arg(long, conflicts_with = "generate_password")]
+    pub password_stdin: bool,
+    /// Make a password up and print it, once.
+    #[arg(long)]
+    pub generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the settings and print those in force, each with the place it comes from; secrets are masked.
+    Check,
+}
+
+impl Cli {
+    /// What the command line says about settings.
+    pub fn flags(&self) -> Flags {
+        let config = self.config.clone();
+        match &self.command {
+            Some(Command::Serve(ServeArgs { auto_migrate, port })) => {
+                Flags { config, port: *port, auto_migrate: *auto_migrate }
+            }
+            _ => Flags { config, ..Flags::default() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_reach_the_settings_wherever_they_stand() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().flags();
+        assert_eq!(parse("colloquy serve --port 80 --auto-migrate --config a.toml").port, Some(80));
+        assert_eq!(parse("colloquy --config a.toml serve").config, Some(PathBuf::from("a.toml")));
+        assert_eq!(parse("colloquy config check --config a.toml").config, Some(PathBuf::from("a.toml")));
+        assert!(parse("colloquy serve --auto-migrate").auto_migrate);
+    }
+
+    #[test]
+    fn a_password_is_no_argument() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("colloquy user create ada --email a@b.example --password-stdin").is_ok());
+        assert!(parse("colloquy user create ada --email a@b.example --password geheim").is_err());
+        assert!(parse("colloquy user create ada geheim --email a@b.example").is_err());
+        assert!(parse("colloquy user create ada --email a@b.example --password-stdin --generate-password").is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! What each command does. What it prints goes to a [`Console`], so that a test can read it.
+
+mod check;
+
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::problem::Problem;
+use crate::settings::{Environment, SettingsError, load};
+use crate::signing_secret::SecretError;
+
+/// Where a command reads and writes.
+pub struct Console<'a> {
+    /// What is typed or piped in.
+    pub input: &'a mut dyn BufRead,
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// Everything else.
+    pub err: &'a mut dyn Write,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum CommandError {
+    /// Something does not work; a person is told.
+    Failed(Vec<Problem>),
+    /// What was asked for could not be written, or what was needed not be read.
+    Console(io::Error),
+}
+
+/// Runs the command.
+pub fn run(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> ExitCode {
+    match dispatch(cli, environment, console) {
+        Ok(code) => code,
+        // Whoever reads has seen enough (`colloquy config check | head`).
+        Err(CommandError::Console(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is no third place to say that stderr is closed.
+            let _closed = write!(console.err, "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> Result<ExitCode, CommandError> {
+    match &cli.command {
+        Some(Command::Config(ConfigCommand::Check)) => check::run(&load(environment, &cli.flags())?, console),
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+impl std::fmt::Display for CommandError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(problems) => problems.iter().try_for_each(|problem| writeln!(f, "{problem}")),
+            Self::Console(error) => writeln!(f, "error: {error}\n  where: the terminal\n   next: try again"),
+        }
+    }
+}
+
+impl From<Problem> for CommandError {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(vec![problem])
+    }
+}
+
+impl From<SettingsError> for CommandError {
+    fn from(error: SettingsError) -> Self {
+        Self::Failed(error.problems())
+    }
+}
+
+impl From<SecretError> for CommandError {
+    fn from(error: SecretError) -> Self {
+        error.problem().into()
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        Self::Console(error)
+    }
+}
