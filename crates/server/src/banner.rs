@@ -17,8 +17,8 @@ pub struct Banner<'a> {
     pub store: &'a str,
     /// Which engine answers.
     pub engine: &'a str,
-    /// The provider that chats are sent to, and the variable that was why, if nobody said so in the settings.
-    pub exported_key: Option<(&'a str, &'a str)>,
+    /// The provider that chats are sent to, if an exported key was why and nobody said so in the settings.
+    pub unasked_provider: Option<&'a str>,
     /// Whether the curl for an account would work.
     pub registration_open: bool,
 }
@@ -44,8 +44,8 @@ impl fmt::Display for Banner<'_> {
         writeln!(f, "  profile  {}", self.profile)?;
         writeln!(f, "  store    {}", self.store)?;
         writeln!(f, "  engine   {}", self.engine)?;
-        if let Some((provider, variable)) = self.exported_key {
-            writeln!(f, "  NOTE     {variable} is exported, so every chat is sent to {provider}.")?;
+        if let Some(provider) = self.unasked_provider {
+            writeln!(f, "  NOTE     A key of {provider} is in the environment, so every chat is sent to {provider}.")?;
             writeln!(f, "           COLLOQUY__ENGINE__KIND=builtin keeps them here.")?;
         }
         writeln!(f, "\nNext: open {url}/docs, or make an account:")?;
@@ -72,7 +72,7 @@ mod tests {
             profile: Profile::Development,
             store: "SQLite, ./data/colloquy.db",
             engine: "builtin",
-            exported_key: None,
+            unasked_provider: None,
             registration_open: true,
         }
     }
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn an_exported_key_is_said_plainly() {
-        let text = Banner { exported_key: Some(("OpenAI", "OPENAI_API_KEY")), ..banner("127.0.0.1:1") }.to_string();
-        assert!(text.contains("OPENAI_API_KEY is exported, so every chat is sent to OpenAI"));
-        assert!(!banner("127.0.0.1:1").to_string().contains("exported"));
+        let text = Banner { unasked_provider: Some("openai"), ..banner("127.0.0.1:1") }.to_string();
+        assert!(text.contains("A key of openai is in the environment, so every chat is sent to openai"));
+        assert!(!banner("127.0.0.1:1").to_string().contains("NOTE"));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | [`settings`] | every key, where it may be said, and what is wrong with it |
 //! | [`signing_secret`] | the one secret that the server makes itself |
+//! | [`signals`] | being told to stop |
 //! | [`telemetry`] | the log |
 //! | [`cli`], [`commands`] | the grammar of the command line, and what its commands do |
 //! | [`banner`] | what start-up tells |
 //! | [`problem`] | what a person is told when something does not work |
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod commands;
 pub mod problem;
 pub mod settings;
+pub mod signals;
 pub mod signing_secret;
 pub mod telemetry;
 
@@ -26,7 +28,11 @@ pub mod telemetry;
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let environment = settings::Environment::of_process();
-    let mut console =
-        commands::Console { input: &mut io::stdin().lock(), out: &mut io::stdout(), err: &mut io::stderr() };
+    let mut console = commands::Console {
+        somebody_types: io::stdin().is_terminal(),
+        input: &mut io::stdin().lock(),
+        out: &mut io::stdout(),
+        err: &mut io::stderr(),
+    };
     commands::run(&cli, &environment, &mut console)
 }

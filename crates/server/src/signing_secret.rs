@@ -84,32 +84,51 @@ impl SecretError {
 }
 
 /// The secret that the settings give, or that the data directory keeps; if neither does, a new one is kept there.
+///
+/// A file that others could read is closed to them.
 pub fn resolve(configuration: &Configuration) -> Result<SigningSecret, SecretError> {
+    if let Some(found) = find(configuration)? {
+        if let SecretSource::Kept { path, was_exposed: true } = &found.source {
+            let closed = fs::set_permissions(path, Permissions::from_mode(0o600));
+            closed.map_err(|source| SecretError::File { path: path.clone(), source })?;
+        }
+        return Ok(found);
+    }
+    match generate(&configuration.data_dir)? {
+        Some(generated) => Ok(generated),
+        // Another process was faster, and what it made is what both must use.
+        None => resolve(configuration),
+    }
+}
+
+/// The secret, if there is one already. Nothing is changed.
+pub fn find(configuration: &Configuration) -> Result<Option<SigningSecret>, SecretError> {
     if let Some(secret) = configuration.settings.auth.secret.get() {
-        return Ok(SigningSecret { secret: secret.clone(), source: SecretSource::Settings });
+        return Ok(Some(SigningSecret { secret: secret.clone(), source: SecretSource::Settings }));
     }
     if configuration.profile == Profile::Production {
         return Err(SecretError::Missing);
     }
-    kept_in(&configuration.data_dir)
+    let path = configuration.data_dir.join(FILE_NAME);
+    let mode = match fs::metadata(&path) {
+        Ok(metadata) => metadata.permissions().mode(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(SecretError::File { path, source }),
+    };
+    let secret = read(&path)?;
+    Ok(Some(SigningSecret { secret, source: SecretSource::Kept { path, was_exposed: mode & 0o077 != 0 } }))
 }
 
-fn kept_in(data_dir: &Path) -> Result<SigningSecret, SecretError> {
+fn generate(data_dir: &Path) -> Result<Option<SigningSecret>, SecretError> {
     let path = data_dir.join(FILE_NAME);
-    let failed = |source| SecretError::File { path: path.clone(), source };
-    if !path.try_exists().map_err(failed)? {
-        let mut bytes = [0; RANDOM_BYTES];
-        getrandom::fill(&mut bytes).map_err(SecretError::Randomness)?;
-        create_data_dir(data_dir).map_err(failed)?;
-        if create_once(&path, &hexadecimal(&bytes)).map_err(failed)? {
-            return Ok(SigningSecret { secret: read(&path)?, source: SecretSource::Generated(path) });
-        }
+    let mut bytes = [0; RANDOM_BYTES];
+    getrandom::fill(&mut bytes).map_err(SecretError::Randomness)?;
+    let secret = hexadecimal(&bytes);
+    match create_data_dir(data_dir).and_then(|()| create_once(&path, &secret)) {
+        Ok(true) => Ok(Some(SigningSecret { secret, source: SecretSource::Generated(path) })),
+        Ok(false) => Ok(None),
+        Err(source) => Err(SecretError::File { path, source }),
     }
-    let was_exposed = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o077 != 0;
-    if was_exposed {
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
-    }
-    Ok(SigningSecret { secret: read(&path)?, source: SecretSource::Kept { path, was_exposed } })
 }
 
 /// Makes the directory for embedded data, which nobody else may read. One that exists is left as it is.
@@ -169,6 +188,10 @@ mod tests {
         load(&variables.iter().copied().collect::<Environment>(), &Flags::default()).unwrap()
     }
 
+    fn kept_in(data_dir: &Path) -> Result<SigningSecret, SecretError> {
+        resolve(&configuration(&[("COLLOQUY_DATA_DIR", data_dir.to_str().unwrap())]))
+    }
+
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
@@ -223,6 +246,20 @@ mod tests {
         let resolved = kept_in(dir.path()).unwrap();
         assert_eq!(resolved.source, SecretSource::Kept { path: path.clone(), was_exposed: true });
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn looking_for_a_secret_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let configuration = configuration(&[("COLLOQUY_DATA_DIR", dir.path().to_str().unwrap())]);
+        assert!(find(&configuration).unwrap().is_none());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        resolve(&configuration).unwrap();
+        let path = dir.path().join("secret.key");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        let found = find(&configuration).unwrap().unwrap();
+        assert_eq!(found.source, SecretSource::Kept { path: path.clone(), was_exposed: true });
+        assert_eq!(mode(&path), 0o640);
     }
 
     #[test]

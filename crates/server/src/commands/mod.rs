@@ -1,6 +1,7 @@
 //! What each command does. What it prints goes to a [`Console`], so that a test can read it.
 
 mod check;
+mod password;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ use crate::signing_secret::SecretError;
 
 /// Where a command reads and writes.
 pub struct Console<'a> {
+    /// Whether a person sits at the other end of `input`, rather than a file or a program.
+    pub somebody_types: bool,
     /// What is typed or piped in.
     pub input: &'a mut dyn BufRead,
     /// What was asked for.

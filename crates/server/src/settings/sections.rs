@@ -85,7 +85,7 @@ pub struct ChatSettings {
 
 /// What answers questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum EngineKind {
     /// The first provider whose key the environment has, else the built-in engine.
     Auto,
@@ -140,7 +140,7 @@ pub struct ReplicaSettings {
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// For a person in a terminal, for a machine elsewhere.
     Auto,
@@ -155,4 +155,36 @@ pub enum LogFormat {
 pub struct LogSettings {
     pub format: LogFormat,
     pub filter: Directives,
+}
+
+/// The text is none of the choices, which these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of: {0}")]
+pub struct NoSuchChoice(&'static str);
+
+impl TryFrom<String> for EngineKind {
+    type Error = NoSuchChoice;
+
+    fn try_from(kind: String) -> Result<Self, NoSuchChoice> {
+        match kind.as_str() {
+            "auto" => Ok(Self::Auto),
+            "builtin" => Ok(Self::Builtin),
+            "openai" => Ok(Self::OpenAi),
+            "scripted" => Ok(Self::Scripted),
+            _ => Err(NoSuchChoice("auto, builtin, openai, scripted")),
+        }
+    }
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = NoSuchChoice;
+
+    fn try_from(format: String) -> Result<Self, NoSuchChoice> {
+        match format.as_str() {
+            "auto" => Ok(Self::Auto),
+            "human" => Ok(Self::Human),
+            "json" => Ok(Self::Json),
+            _ => Err(NoSuchChoice("auto, human, json")),
+        }
+    }
 }
