@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use domain::conversation::TimeToLive;
 use serde::Deserialize;
 
 /// A whole number from `MIN` to `MAX`.
@@ -67,6 +68,31 @@ impl<const MIN: u32, const MAX: u32> Milliseconds<MIN, MAX> {
     }
 }
 
+/// How long turns are kept, in whole days, up to the domain's own limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Days(TimeToLive);
+
+impl Days {
+    const SECONDS: u32 = 86_400;
+    const MAX: u32 = TimeToLive::MAX_SECONDS / Self::SECONDS;
+
+    /// The time.
+    pub const fn time_to_live(self) -> TimeToLive {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Days {
+    type Error = OutOfBounds;
+
+    fn try_from(days: i64) -> Result<Self, OutOfBounds> {
+        let seconds = u64::try_from(days).ok().and_then(|days| days.checked_mul(Self::SECONDS.into()));
+        let time_to_live = seconds.and_then(|seconds| TimeToLive::try_from(seconds).ok());
+        time_to_live.map(Self).ok_or(OutOfBounds { min: 1, max: Self::MAX.into() })
+    }
+}
+
 /// After how many tokens the scripted engine fails, if it does; -1 in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "i64")]
@@ -104,6 +130,15 @@ mod tests {
         assert_eq!(parse(5).map(Whole::get), Ok(5));
         for bad in [1, 6, -2, i64::MAX] {
             assert_eq!(parse(bad).unwrap_err().to_string(), "must be from 2 to 5", "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_end_where_the_domain_ends() {
+        assert_eq!(Days::try_from(60).map(|days| days.time_to_live().seconds()), Ok(5_184_000));
+        assert!(Days::try_from(3650).is_ok());
+        for bad in [0, -1, 3651, i64::MAX] {
+            assert_eq!(Days::try_from(bad).unwrap_err().to_string(), "must be from 1 to 3650", "{bad}");
         }
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// Which store, as `database.url` names it.
@@ -30,16 +30,35 @@ pub enum InvalidDatabaseUrl {
     SqliteParameters,
 }
 
+/// Where the store is, everything that was left out being filled in.
+#[derive(Clone)]
+pub enum StoreLocation {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// At this URL.
+    Postgres(SecretString),
+}
+
 impl DatabaseUrl {
     /// The file's name in the data directory, where no store was named.
     const EMBEDDED_FILE: &'static str = "colloquy.db";
 
-    /// The SQLite file, if it is one.
-    pub fn sqlite_path(&self, data_dir: &Path) -> Option<PathBuf> {
+    /// Where the store is, given the data directory.
+    pub fn locate(&self, data_dir: &Path) -> StoreLocation {
         match self {
-            Self::Embedded => Some(data_dir.join(Self::EMBEDDED_FILE)),
-            Self::Sqlite(path) => Some(path.clone()),
-            Self::Postgres(_) => None,
+            Self::Embedded => StoreLocation::Sqlite(data_dir.join(Self::EMBEDDED_FILE)),
+            Self::Sqlite(path) => StoreLocation::Sqlite(path.clone()),
+            Self::Postgres(url) => StoreLocation::Postgres(url.clone()),
+        }
+    }
+}
+
+/// Without the password.
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => f.write_str(&without_password(url.expose_secret())),
         }
     }
 }
@@ -78,6 +97,26 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// The address without its parameters, and with its password masked.
+///
+/// Where a stray `?` or `@` makes it unclear what is password and what is not, nothing but the scheme is left.
+pub(super) fn without_password(address: &str) -> String {
+    const MASK: &str = "********";
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let (place, parameters) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    if parameters.contains('@') {
+        return format!("{scheme}://{MASK}");
+    }
+    let ending = if parameters.is_empty() { String::new() } else { format!("?{MASK}") };
+    match place.rsplit_once('@') {
+        Some((login, host)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:{MASK}@{host}{ending}")
+        }
+        None => format!("{scheme}://{place}{ending}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,13 +127,13 @@ mod tests {
 
     #[test]
     fn three_slashes_are_an_absolute_path() {
-        let path = |url: &str| parse(url).unwrap().sqlite_path(Path::new("/data"));
-        assert_eq!(path(""), Some(PathBuf::from("/data/colloquy.db")));
-        assert_eq!(path("sqlite:///srv/a.db"), Some(PathBuf::from("/srv/a.db")));
-        assert_eq!(path("sqlite://a.db"), Some(PathBuf::from("a.db")));
-        assert_eq!(path("sqlite:a.db"), Some(PathBuf::from("a.db")));
-        assert_eq!(path("postgres://u@h/d"), None);
-        assert_eq!(path("postgresql://u@h/d"), None);
+        let place = |url: &str| parse(url).unwrap().locate(Path::new("/data")).to_string();
+        assert_eq!(place(""), "/data/colloquy.db");
+        assert_eq!(place("sqlite:///srv/a.db"), "/srv/a.db");
+        assert_eq!(place("sqlite://a.db"), "a.db");
+        assert_eq!(place("sqlite:a.db"), "a.db");
+        assert_eq!(place("postgres://h/d"), "postgres://h/d");
+        assert_eq!(place("postgresql://u:geheim@h/d"), "postgresql://u:********@h/d");
     }
 
     #[test]
@@ -112,5 +151,17 @@ mod tests {
     fn a_password_is_not_printed() {
         let url = parse("postgres://u:geheim@h/d").unwrap();
         assert!(!format!("{url:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_masked() {
+        for (address, shown) in [
+            ("postgres://ada:ge:h@eim@db:5432/chat", "postgres://ada:********@db:5432/chat"),
+            ("postgres://db/chat?user=ada&password=geheim", "postgres://db/chat?********"),
+            ("postgres://ada:a?geheim@db/chat", "postgres://********"),
+            ("postgres://db/chat?password=a@geheim", "postgres://********"),
+        ] {
+            assert_eq!(without_password(address), shown);
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, ConfigError};
 
 use super::layer::{KnownKeys, Layer};
-use super::{Environment, Flaw, KeyProblem, Origin, Profile, Settings, SettingsError};
+use super::{Environment, Flaw, KeyProblem, Origin, Profile, Settings, SettingsError, StoreLocation};
 
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const DEFAULTS_NAME: &str = "config/default.toml";
@@ -36,6 +36,13 @@ pub struct Configuration {
     /// The settings.
     pub settings: Settings,
     pub(super) said: Layer,
+}
+
+impl Configuration {
+    /// Where the store is.
+    pub fn store(&self) -> StoreLocation {
+        self.settings.database.url.locate(&self.data_dir)
+    }
 }
 
 /// Reads every place where settings are said, later over earlier, and checks them.

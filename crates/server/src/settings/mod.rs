@@ -17,8 +17,8 @@ mod show;
 mod tests;
 mod text;
 
-pub use bounded::{FailAfter, Milliseconds, Seconds, Whole};
-pub use database_url::DatabaseUrl;
+pub use bounded::{Days, FailAfter, Milliseconds, Seconds, Whole};
+pub use database_url::{DatabaseUrl, StoreLocation};
 pub use environment::Environment;
 pub use error::{Flaw, KeyProblem, SettingsError};
 pub use layer::Origin;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    BaseUrl, ClaimText, DatabaseUrl, Directives, FailAfter, Host, Milliseconds, PublicUrl, Seconds, Secret, Whole,
+    BaseUrl, ClaimText, DatabaseUrl, Days, Directives, FailAfter, Host, Milliseconds, PublicUrl, Seconds, Secret, Whole,
 };
 
 /// All settings. What each means is said in `config/default.toml`.
@@ -80,7 +80,7 @@ pub struct RateLimitSettings {
 pub struct ChatSettings {
     pub max_context_turns: Whole<0, 1000>,
     pub max_context_tokens: Whole<0, 10_000_000>,
-    pub default_ttl_days: Whole<1, 3650>,
+    pub default_ttl_days: Days,
 }
 
 /// What answers questions.
