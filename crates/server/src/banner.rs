@@ -1,7 +1,7 @@
 //! What start-up tells the person who started the server.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::settings::Profile;
 
@@ -26,13 +26,12 @@ pub struct Banner<'a> {
 impl Banner<'_> {
     /// An address that works from this machine, also where every network is listened on.
     fn local_url(&self) -> String {
-        let ip = match self.address.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED | Ipv4Addr::LOCALHOST) => "localhost".to_owned(),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED | Ipv6Addr::LOCALHOST) => "localhost".to_owned(),
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        format!("http://{ip}:{}", self.address.port())
+        let ip = self.address.ip();
+        if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST {
+            format!("http://localhost:{}", self.address.port())
+        } else {
+            format!("http://{}", self.address)
+        }
     }
 }
 

@@ -30,7 +30,9 @@ pub fn start(settings: &LogSettings) -> Result<(), ParseError> {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     tracing::error!(place, thread = std::thread::current().name(), "a thread panicked");
-    tracing::debug!(place, payload = panic.payload_as_str(), "what it said");
+    let payload = panic.payload();
+    let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    tracing::debug!(place, message, "what it said");
 }
 
 type Boxed = Box<dyn Subscriber + Send + Sync>;
