@@ -2,12 +2,16 @@
 //!
 //! | module | what is inside |
 //! | --- | --- |
+//! | [`compose`] | the composition root: which adapter stands behind which port |
+//! | [`application`] | the running server: built, bound, stopped |
 //! | [`settings`] | every key, where it may be said, and what is wrong with it |
 //! | [`signing_secret`] | the one secret that the server makes itself |
 //! | [`signals`] | being told to stop |
 //! | [`telemetry`] | the log |
 //! | [`cli`], [`commands`] | the grammar of the command line, and what its commands do |
 //! | [`banner`] | what start-up tells |
+//! | [`translate`] | settings, in the words of the adapters |
+//! | [`start_error`] | why the server did not start |
 //! | [`problem`] | what a person is told when something does not work |
 
 use std::io::{self, IsTerminal};
@@ -15,14 +19,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub mod application;
 pub mod banner;
 pub mod cli;
 pub mod commands;
+pub mod compose;
 pub mod problem;
 pub mod settings;
 pub mod signals;
 pub mod signing_secret;
+pub mod start_error;
 pub mod telemetry;
+pub mod translate;
 
 /// The whole program: reads the command line and does what it says.
 pub fn main() -> ExitCode {

@@ -1,15 +1,21 @@
 //! What each command does. What it prints goes to a [`Console`], so that a test can read it.
 
 mod check;
+mod doctor;
+mod migrate;
+mod openapi;
 mod password;
+mod serve;
+mod user;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, ConfigCommand};
+use crate::cli::{Cli, Command, ConfigCommand, UserCommand};
 use crate::problem::Problem;
 use crate::settings::{Environment, SettingsError, load};
 use crate::signing_secret::SecretError;
+use crate::start_error::StartError;
 
 /// Where a command reads and writes.
 pub struct Console<'a> {
@@ -47,9 +53,18 @@ pub fn run(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> E
 }
 
 fn dispatch(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> Result<ExitCode, CommandError> {
+    let flags = cli.flags();
     match &cli.command {
-        Some(Command::Config(ConfigCommand::Check)) => check::run(&load(environment, &cli.flags())?, console),
-        _ => Ok(ExitCode::FAILURE),
+        // These two work without settings, or say what is wrong with them in their own way.
+        Some(Command::Openapi) => openapi::run(console),
+        Some(Command::Doctor) => doctor::run(environment, &flags, console),
+        Some(Command::Config(ConfigCommand::Check)) => check::run(&load(environment, &flags)?, console),
+        Some(Command::Migrate { revert }) => migrate::run(&load(environment, &flags)?, *revert, console),
+        Some(Command::User(UserCommand::Create(arguments))) => {
+            user::create(&load(environment, &flags)?, arguments, console)
+        }
+        Some(Command::User(UserCommand::List)) => user::list(&load(environment, &flags)?, console),
+        None | Some(Command::Serve(_)) => serve::run(&load(environment, &flags)?, environment, console),
     }
 }
 
@@ -76,6 +91,12 @@ impl From<SettingsError> for CommandError {
 
 impl From<SecretError> for CommandError {
     fn from(error: SecretError) -> Self {
+        error.problem().into()
+    }
+}
+
+impl From<StartError> for CommandError {
+    fn from(error: StartError) -> Self {
         error.problem().into()
     }
 }

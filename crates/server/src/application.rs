@@ -1,0 +1,203 @@
+//! The running server: built, bound, and stopped without losing what it was asked.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer};
+use api::{ApiSettings, VersionInfo};
+use infra::live::{Heartbeat, LiveRunner};
+use tracing_actix_web::TracingLogger;
+
+use crate::banner::Banner;
+use crate::compose::{Composition, compose};
+use crate::settings::{Configuration, Environment, ServerSettings};
+use crate::signals::{StopSignal, StopSignals};
+use crate::signing_secret::{self, SecretSource};
+use crate::start_error::StartError;
+use crate::translate;
+
+/// How long a client may take to send a request's head (reliability R14).
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than what common balancers keep idle connections for, so that they close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long `/readyz` says that the server is going, before the door is closed to new connections.
+const NOTICE: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A server that listens.
+pub struct Application {
+    server: Server,
+    address: SocketAddr,
+    runner: Arc<LiveRunner>,
+    heartbeat: Heartbeat,
+    draining: Arc<AtomicBool>,
+    patience: Patience,
+    banner: String,
+}
+
+/// How the server came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everything that ran has ended and is stored, or its time was over.
+    Gracefully,
+    /// A second signal did not want to wait.
+    AtOnce,
+}
+
+/// How the time for stopping is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Patience {
+    /// For answers that are being made.
+    turns: Duration,
+    /// For the responses that carry them, in whole seconds as actix wants them.
+    responses: Duration,
+}
+
+impl Patience {
+    /// A fifth, but at least a second, is kept for responses; who has only a second gives it to them.
+    fn share(total: Duration) -> Self {
+        let responses = Duration::from_secs((total.as_secs() / 5).max(1));
+        Self { turns: total.saturating_sub(responses), responses }
+    }
+}
+
+impl Application {
+    /// Connects everything and begins to listen. It must run inside the main runtime.
+    pub async fn build(configuration: &Configuration, environment: &Environment) -> Result<Self, StartError> {
+        let secret = signing_secret::resolve(configuration)?;
+        report_secret(&secret.source);
+        let Composition { services, runner, heartbeat, store, engine, unasked_provider } =
+            compose(configuration, environment, secret.secret).await?;
+
+        let settings = &configuration.settings.server;
+        let draining = Arc::new(AtomicBool::new(false));
+        let patience = Patience::share(settings.shutdown_seconds.duration());
+        let api_settings = ApiSettings {
+            max_body_bytes: settings.max_body_bytes.count(),
+            version: VersionInfo {
+                name: "colloquy",
+                version: env!("CARGO_PKG_VERSION"),
+                commit: option_env!("COLLOQUY_COMMIT"),
+            },
+            draining: draining.clone(),
+        };
+        let routes = move || {
+            App::new().wrap(TracingLogger::default()).configure(api::configure(services.clone(), api_settings.clone()))
+        };
+        let (host, port) = (settings.host.as_str(), settings.port.saturating_u16());
+        let bound = HttpServer::new(routes)
+            .workers(translate::or_cores(settings.workers.count()))
+            .backlog(BACKLOG)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            // Otherwise a client that hangs up is noticed only when something is written to it.
+            .h1_allow_half_closed(false)
+            // SIGTERM would close the listener before `/readyz` could say that the server is going.
+            .disable_signals()
+            .shutdown_timeout(patience.responses.as_secs())
+            .bind((host, port))
+            .map_err(|source| StartError::Bind { host: host.to_owned(), port, source })?;
+        let address = bound.addrs().first().copied().ok_or_else(|| no_address(settings))?;
+
+        let banner = Banner {
+            address,
+            public_url: settings.public_url.as_str(),
+            profile: configuration.profile,
+            store: &store,
+            engine: &engine,
+            unasked_provider: unasked_provider.as_deref(),
+            registration_open: configuration.settings.auth.registration_open,
+        };
+        let banner = banner.to_string();
+        tracing::info!(%address, profile = %configuration.profile, store, engine, "listening");
+        if let Some(provider) = unasked_provider {
+            tracing::warn!(provider, "a provider's key is in the environment: every chat is sent to it");
+        }
+        Ok(Self { server: bound.run(), address, runner, heartbeat, draining, patience, banner })
+    }
+
+    /// The port it listens on.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What to tell the person who started it.
+    pub fn banner(&self) -> &str {
+        &self.banner
+    }
+
+    /// Serves until a signal comes; then ends what runs, in the time there is for it.
+    ///
+    /// New requests are still answered while turns end, so that a balancer has time to read `/readyz`.
+    pub async fn run_until_stopped(self, mut signals: StopSignals) -> io::Result<Stopped> {
+        let Self { server, runner, heartbeat, draining, patience, .. } = self;
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        tokio::pin!(serving);
+
+        let signal = tokio::select! {
+            ended = &mut serving => return ended?.map(|()| Stopped::Gracefully),
+            signal = signals.next() => signal,
+        };
+        draining.store(true, Ordering::Release);
+        tracing::info!(?signal, "stopping; a second signal stops at once");
+
+        let stop = async {
+            tokio::join!(runner.drain(patience.turns), notice(signal, patience));
+            handle.stop(true).await;
+            // Whatever is still running was cut off; other replicas need not wait for the lease to end.
+            heartbeat.stop().await;
+        };
+        tokio::select! {
+            () = stop => {
+                tracing::info!("stopped");
+                Ok(Stopped::Gracefully)
+            }
+            _ = signals.next() => {
+                tracing::warn!("stopped at once; turns that ran are closed at the next start");
+                Ok(Stopped::AtOnce)
+            }
+        }
+    }
+}
+
+async fn notice(signal: StopSignal, patience: Patience) {
+    if signal == StopSignal::Terminate {
+        tokio::time::sleep(NOTICE.min(patience.turns)).await;
+    }
+}
+
+fn no_address(settings: &ServerSettings) -> StartError {
+    let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    StartError::Bind { host: settings.host.as_str().to_owned(), port: settings.port.saturating_u16(), source }
+}
+
+fn report_secret(source: &SecretSource) {
+    match source {
+        SecretSource::Settings | SecretSource::Kept { was_exposed: false, .. } => {}
+        SecretSource::Generated(path) => tracing::info!(path = %path.display(), "made a secret to sign tokens with"),
+        SecretSource::Kept { path, was_exposed: true } => tracing::warn!(
+            path = %path.display(),
+            "others on this machine could read the signing secret; its mode is 0600 now. \
+             If one of them may have, remove the file: everybody has to log in again"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_for_stopping_is_never_exceeded() {
+        for (total, turns, responses) in [(25, 20, 5), (5, 4, 1), (2, 1, 1), (1, 0, 1), (600, 480, 120)] {
+            let patience = Patience::share(Duration::from_secs(total));
+            assert_eq!((patience.turns.as_secs(), patience.responses.as_secs()), (turns, responses));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `colloquy doctor`: what works, what does not, what to do. It changes nothing: what is made at the first start is
+//! not made here.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use infra::store::{Mode, StoreError};
+use tokio::runtime::Builder;
+
+use super::{CommandError, Console};
+use crate::compose::{choose_engine, open_store};
+use crate::problem::Problem;
+use crate::settings::{Configuration, EngineKind, Environment, Flags, StoreLocation, load};
+use crate::signing_secret::{SecretSource, find};
+use crate::start_error::StartError;
+
+/// What came of one examination.
+type Finding = Result<String, Vec<Problem>>;
+
+pub(super) fn run(
+    environment: &Environment,
+    flags: &Flags,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, CommandError> {
+    let configuration = match load(environment, flags) {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            // Nothing else can be examined without settings.
+            report(console, "settings", Err(error.problems()))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let place = format!("profile {}, data directory {}", configuration.profile, configuration.data_dir.display());
+    let mut all_well = report(console, "settings", Ok(place))?;
+    all_well &= report(console, "secrets", secrets(&configuration))?;
+    for (name, finding) in store_and_schema(&configuration) {
+        all_well &= report(console, name, finding)?;
+    }
+    all_well &= report(console, "engine", engine(&configuration, environment))?;
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(console: &mut Console<'_>, name: &str, finding: Finding) -> io::Result<bool> {
+    match finding {
+        Ok(fact) => {
+            writeln!(console.out, "ok    {name:<9} {fact}")?;
+            Ok(true)
+        }
+        Err(problems) => {
+            writeln!(console.out, "FAIL  {name}")?;
+            for problem in problems {
+                writeln!(console.out, "{problem}")?;
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn secrets(configuration: &Configuration) -> Finding {
+    match find(configuration).map_err(|error| vec![error.problem()])?.map(|found| found.source) {
+        Some(SecretSource::Settings) => Ok("auth.secret is set".to_owned()),
+        Some(SecretSource::Kept { path, was_exposed: true }) => Err(vec![Problem::new(
+            "others on this machine can read the signing secret",
+            path.display(),
+            "`chmod 600` it; if one of them may have read it, remove it: everybody has to log in again",
+        )]),
+        Some(SecretSource::Kept { path, .. } | SecretSource::Generated(path)) => Ok(path.display().to_string()),
+        None => Ok("one is made at the first start".to_owned()),
+    }
+}
+
+/// The two are one look at the store; an outdated schema is a store that works.
+fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding)> {
+    if let StoreLocation::Sqlite(path) = configuration.store()
+        && !path.exists()
+    {
+        return vec![("store", Ok(format!("{} is made at the first start", path.display())))];
+    }
+    match open_store(configuration, Mode::CommandLine) {
+        Ok(store) => {
+            let health = Builder::new_current_thread().enable_all().build().map(|it| it.block_on(store.health.check()));
+            match health {
+                Ok(Ok(())) => vec![("store", Ok(store.description)), ("schema", Ok("up to date".to_owned()))],
+                Ok(Err(error)) => vec![("store", trouble(error, configuration))],
+                Err(error) => vec![("store", trouble(error, configuration))],
+            }
+        }
+        Err(error @ StartError::Store { source: StoreError::SchemaOutdated { .. }, .. }) => {
+            vec![("store", Ok(configuration.store().to_string())), ("schema", Err(vec![error.problem()]))]
+        }
+        Err(error) => vec![("store", Err(vec![error.problem()]))],
+    }
+}
+
+fn trouble(error: impl Display, configuration: &Configuration) -> Finding {
+    Err(vec![Problem::new(error, configuration.store(), "see that it runs and can be reached, and try again")])
+}
+
+/// Whether it is set up. It is not asked anything: that might cost money.
+fn engine(configuration: &Configuration, environment: &Environment) -> Finding {
+    let chosen = choose_engine(configuration, environment).map_err(|error| vec![error.problem()])?;
+    let how = match configuration.settings.engine.kind {
+        EngineKind::Auto => "chosen by what keys the environment has",
+        EngineKind::Builtin | EngineKind::OpenAi | EngineKind::Scripted => "chosen by engine.kind",
+    };
+    Ok(format!("{} ({how}; set up, not asked)", chosen.description))
+}

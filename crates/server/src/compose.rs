@@ -1,0 +1,134 @@
+//! The composition root: which adapter stands behind which port. Every `Arc` of the server is made here.
+
+use std::sync::Arc;
+
+use api::Services;
+use domain::chat::{ChatPolicy, ChatService};
+use domain::clock::Clock;
+use domain::conversation::ConversationService;
+use domain::id::{IdGenerator, ReplicaId};
+use domain::session::{AuthenticationService, LoginService, SessionRepository, TokenIssuer};
+use domain::user::{AccountService, PasswordHasher, RegistrationService};
+use infra::cache::CachedSessions;
+use infra::clock::SystemClock;
+use infra::crypto::{Argon2Hasher, JwtIssuer};
+use infra::engines::{self, ChosenEngine};
+use infra::ids::UuidV7;
+use infra::live::{Heartbeat, LiveRunner};
+use infra::store::{self, Mode, Store, StoreSettings};
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+
+use crate::settings::{AuthSettings, Configuration, DatabaseUrl, EngineKind, Environment, Settings};
+use crate::signing_secret::create_data_dir;
+use crate::start_error::StartError;
+use crate::translate;
+
+/// The server's use cases, and what keeps them alive.
+pub struct Composition {
+    pub services: Services,
+    pub runner: Arc<LiveRunner>,
+    pub heartbeat: Heartbeat,
+    /// Which store, for a person.
+    pub store: String,
+    /// Which engine, for a person.
+    pub engine: String,
+    /// The provider that chats are sent to only because its key is in the environment.
+    pub unasked_provider: Option<String>,
+}
+
+/// Connects everything. Turns that a dead process left running have been closed when this returns.
+pub async fn compose(
+    configuration: &Configuration,
+    environment: &Environment,
+    secret: SecretString,
+) -> Result<Composition, StartError> {
+    let Settings { auth, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
+    let store = open_store(configuration, Mode::Server)?;
+    let ChosenEngine { engine, description } = choose_engine(configuration, environment)?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7::new());
+    let hasher = password_hasher(auth)?;
+    let tokens: Arc<dyn TokenIssuer> =
+        Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
+    let sessions: Arc<dyn SessionRepository> =
+        Arc::new(CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration()));
+    let runner = Arc::new(LiveRunner::new(Handle::current(), store.journal.clone(), engine.clone(), clock.clone()));
+
+    let replica = ReplicaId::generate(&*ids);
+    let (lease, tick) = (leasing.lease_ms.duration(), leasing.tick_ms.duration());
+    let heartbeat = Heartbeat::start(store.leases.clone(), clock.clone(), replica, lease, tick)
+        .await
+        .map_err(StartError::FirstBeat)?;
+
+    let default_ttl = chat.default_ttl_days.time_to_live();
+    let policy = ChatPolicy { replica, budget: translate::budget(chat), default_ttl };
+    let registration = RegistrationService::new(store.users.clone(), hasher.clone(), clock.clone(), ids.clone());
+    let services = Services {
+        registration: auth.registration_open.then_some(registration),
+        login: LoginService::new(
+            store.users.clone(),
+            sessions.clone(),
+            hasher,
+            tokens.clone(),
+            ids.clone(),
+            auth.session_seconds.duration(),
+        ),
+        authentication: AuthenticationService::new(tokens, sessions),
+        accounts: AccountService::new(store.users),
+        conversations: ConversationService::new(
+            store.conversations,
+            store.turns,
+            clock.clone(),
+            ids.clone(),
+            default_ttl,
+        ),
+        chat: ChatService::new(runner.clone(), engine.clone(), clock, ids.clone(), policy),
+        store: store.health,
+        ids,
+    };
+    let provider = engine.models().into_iter().next().map(|model| model.provider);
+    let unasked_provider =
+        provider.filter(|provider| engine_settings.kind == EngineKind::Auto && provider != "builtin");
+    Ok(Composition { services, runner, heartbeat, store: store.description, engine: description, unasked_provider })
+}
+
+/// The accounts' use cases alone, for the command line beside a running server.
+pub fn compose_accounts(configuration: &Configuration) -> Result<(RegistrationService, AccountService), StartError> {
+    let store = open_store(configuration, Mode::CommandLine)?;
+    let hasher = password_hasher(&configuration.settings.auth)?;
+    let (clock, ids) = (Arc::new(SystemClock::new()), Arc::new(UuidV7::new()));
+    let registration = RegistrationService::new(store.users.clone(), hasher, clock, ids);
+    Ok((registration, AccountService::new(store.users)))
+}
+
+fn password_hasher(settings: &AuthSettings) -> Result<Arc<dyn PasswordHasher>, StartError> {
+    let hasher = Argon2Hasher::new(translate::argon2(&settings.argon2));
+    Ok(Arc::new(hasher.map_err(|error| StartError::Crypto(error.into()))?))
+}
+
+/// Opens the store that the settings name.
+pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<Store, StartError> {
+    store::open(&prepare_store(configuration)?, mode).map_err(|source| store_error(configuration, source))
+}
+
+/// What opens or migrates the store. The embedded one gets its directory; any other must have its place already.
+pub fn prepare_store(configuration: &Configuration) -> Result<StoreSettings, StartError> {
+    if matches!(configuration.settings.database.url, DatabaseUrl::Embedded) {
+        let path = &configuration.data_dir;
+        create_data_dir(path).map_err(|source| StartError::DataDir { path: path.clone(), source })?;
+    }
+    Ok(translate::store(configuration))
+}
+
+/// Chooses the engine that the settings, or the environment, name.
+pub fn choose_engine(configuration: &Configuration, environment: &Environment) -> Result<ChosenEngine, StartError> {
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    Ok(engines::build(translate::engine(&configuration.settings.engine), lookup)?)
+}
+
+/// A failure of the store, with the store that it was.
+pub fn store_error(configuration: &Configuration, source: store::StoreError) -> StartError {
+    StartError::Store { store: configuration.store().to_string(), source }
+}
