@@ -10,8 +10,9 @@ fn up_down_up(backend: Backend) {
     assert!(!applied.is_empty());
     assert!(migrate(database.settings()).unwrap().is_empty(), "a second run finds nothing to do");
     for step in applied.iter().rev() {
-        assert_eq!(&revert(database.settings()).unwrap(), step);
+        assert_eq!(revert(database.settings()).unwrap().as_ref(), Some(step));
     }
+    assert_eq!(revert(database.settings()).unwrap(), None, "nothing is left to take back");
     assert_eq!(migrate(database.settings()).unwrap(), applied);
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use domain::chat::{ReplicaLease, TurnJournal};
@@ -10,7 +9,6 @@ use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
 use domain::session::SessionRepository;
 use domain::user::UserRepository;
-use secrecy::SecretString;
 
 use crate::postgres::{self, PostgresSettings};
 use crate::sqlite::{self, SqliteSettings};
@@ -32,42 +30,6 @@ pub struct Store {
     pub leases: Arc<dyn ReplicaLease>,
     /// Whether the store can be used.
     pub health: Arc<dyn StoreHealth>,
-}
-
-/// Where a store is.
-#[derive(Clone, Debug)]
-pub enum StoreUrl {
-    /// `postgres://…`
-    Postgres(SecretString),
-    /// `sqlite://…`, as a path.
-    Sqlite(PathBuf),
-}
-
-/// The text names no store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidStoreUrl {
-    /// Neither of the two schemes.
-    #[error("must begin with postgres:// or sqlite://")]
-    Scheme,
-    /// A store that would forget everything.
-    #[error("must name a file: a store in memory would forget everything, and Colloquy loses nothing")]
-    Memory,
-}
-
-impl FromStr for StoreUrl {
-    type Err = InvalidStoreUrl;
-
-    fn from_str(url: &str) -> Result<Self, InvalidStoreUrl> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.into()));
-        }
-        let path = url.strip_prefix("sqlite:").ok_or(InvalidStoreUrl::Scheme)?;
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path.is_empty() || path.starts_with(":memory:") || path.contains("mode=memory") {
-            return Err(InvalidStoreUrl::Memory);
-        }
-        Ok(Self::Sqlite(path.into()))
-    }
 }
 
 /// One of the two stores.
@@ -152,28 +114,10 @@ pub fn migrate(settings: &StoreSettings) -> Result<Vec<String>, StoreError> {
     }
 }
 
-/// Takes the newest step back, and returns its name.
-pub fn revert(settings: &StoreSettings) -> Result<String, StoreError> {
+/// Takes the newest step back, and returns its name; `None` if there is nothing to take back.
+pub fn revert(settings: &StoreSettings) -> Result<Option<String>, StoreError> {
     match settings {
         StoreSettings::Postgres(settings) => Ok(postgres::migrations::revert(&mut postgres::connect(settings)?)?),
         StoreSettings::Sqlite(settings) => Ok(sqlite::migrations::revert(&mut sqlite::connect(settings)?)?),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_names_one_of_two_stores() {
-        assert!(matches!("postgres://u@h/db".parse(), Ok(StoreUrl::Postgres(_))));
-        assert!(
-            matches!("sqlite:///var/lib/c.db".parse(), Ok(StoreUrl::Sqlite(path)) if path == PathBuf::from("/var/lib/c.db"))
-        );
-        assert!(matches!("sqlite://c.db".parse(), Ok(StoreUrl::Sqlite(path)) if path == PathBuf::from("c.db")));
-        assert_eq!("mysql://h/db".parse::<StoreUrl>().unwrap_err(), InvalidStoreUrl::Scheme);
-        assert_eq!("sqlite::memory:".parse::<StoreUrl>().unwrap_err(), InvalidStoreUrl::Memory);
-        assert_eq!("sqlite://:memory:".parse::<StoreUrl>().unwrap_err(), InvalidStoreUrl::Memory);
-        assert_eq!("sqlite://".parse::<StoreUrl>().unwrap_err(), InvalidStoreUrl::Memory);
     }
 }

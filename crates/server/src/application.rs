@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer};
 use api::{ApiSettings, VersionInfo};
 use infra::live::{Heartbeat, LiveRunner};
-use tracing_actix_web::TracingLogger;
 
 use crate::banner::Banner;
 use crate::compose::{Composition, compose};
@@ -33,7 +32,7 @@ const BACKLOG: u32 = 1024;
 pub struct Application {
     server: Server,
     address: SocketAddr,
-    runner: Arc<LiveRunner>,
+    runner: LiveRunner,
     heartbeat: Heartbeat,
     draining: Arc<AtomicBool>,
     patience: Patience,
@@ -86,9 +85,7 @@ impl Application {
             },
             draining: draining.clone(),
         };
-        let routes = move || {
-            App::new().wrap(TracingLogger::default()).configure(api::configure(services.clone(), api_settings.clone()))
-        };
+        let routes = move || api::app(services.clone(), api_settings.clone());
         let (host, port) = (settings.host.as_str(), settings.port.saturating_u16());
         let bound = HttpServer::new(routes)
             .workers(translate::or_cores(settings.workers.count()))

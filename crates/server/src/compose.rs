@@ -14,8 +14,8 @@ use infra::clock::SystemClock;
 use infra::crypto::{Argon2Hasher, JwtIssuer};
 use infra::engines::{self, ChosenEngine};
 use infra::ids::UuidV7;
-use infra::live::{Heartbeat, LiveRunner};
-use infra::store::{self, Mode, Store, StoreSettings};
+use infra::live::{Heartbeat, HeartbeatSettings, LiveRunner};
+use infra::store::{self, Opener, Store, StoreSettings};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 
@@ -27,7 +27,7 @@ use crate::translate;
 /// The server's use cases, and what keeps them alive.
 pub struct Composition {
     pub services: Services,
-    pub runner: Arc<LiveRunner>,
+    pub runner: LiveRunner,
     pub heartbeat: Heartbeat,
     /// Which store, for a person.
     pub store: String,
@@ -44,23 +44,24 @@ pub async fn compose(
     secret: SecretString,
 ) -> Result<Composition, StartError> {
     let Settings { auth, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
-    let store = open_store(configuration, Mode::Server)?;
+    let store = open_store(configuration, Opener::Server)?;
     let ChosenEngine { engine, description } = choose_engine(configuration, environment)?;
 
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7::new());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
     let hasher = password_hasher(auth)?;
     let tokens: Arc<dyn TokenIssuer> =
         Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
     let sessions: Arc<dyn SessionRepository> =
         Arc::new(CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration()));
-    let runner = Arc::new(LiveRunner::new(Handle::current(), store.journal.clone(), engine.clone(), clock.clone()));
+    let runner = LiveRunner::new(Handle::current(), store.journal.clone(), engine.clone(), clock.clone());
 
     let replica = ReplicaId::generate(&*ids);
-    let (lease, tick) = (leasing.lease_ms.duration(), leasing.tick_ms.duration());
-    let heartbeat = Heartbeat::start(store.leases.clone(), clock.clone(), replica, lease, tick)
-        .await
-        .map_err(StartError::FirstBeat)?;
+    let pulse = HeartbeatSettings { lease: leasing.lease_ms.duration(), tick: leasing.tick_ms.duration() };
+    let heartbeat =
+        Heartbeat::start(&Handle::current(), pulse, replica, store.leases.clone(), runner.clone(), clock.clone())
+            .await
+            .map_err(StartError::FirstBeat)?;
 
     let default_ttl = chat.default_ttl_days.time_to_live();
     let policy = ChatPolicy { replica, budget: translate::budget(chat), default_ttl };
@@ -84,21 +85,28 @@ pub async fn compose(
             ids.clone(),
             default_ttl,
         ),
-        chat: ChatService::new(runner.clone(), engine.clone(), clock, ids.clone(), policy),
+        chat: ChatService::new(Arc::new(runner.clone()), engine.clone(), clock, ids.clone(), policy),
         store: store.health,
         ids,
     };
     let provider = engine.models().into_iter().next().map(|model| model.provider);
     let unasked_provider =
         provider.filter(|provider| engine_settings.kind == EngineKind::Auto && provider != "builtin");
-    Ok(Composition { services, runner, heartbeat, store: store.description, engine: description, unasked_provider })
+    Ok(Composition {
+        services,
+        runner,
+        heartbeat,
+        store: configuration.store().to_string(),
+        engine: description,
+        unasked_provider,
+    })
 }
 
 /// The accounts' use cases alone, for the command line beside a running server.
 pub fn compose_accounts(configuration: &Configuration) -> Result<(RegistrationService, AccountService), StartError> {
-    let store = open_store(configuration, Mode::CommandLine)?;
+    let store = open_store(configuration, Opener::Command)?;
     let hasher = password_hasher(&configuration.settings.auth)?;
-    let (clock, ids) = (Arc::new(SystemClock::new()), Arc::new(UuidV7::new()));
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7));
     let registration = RegistrationService::new(store.users.clone(), hasher, clock, ids);
     Ok((registration, AccountService::new(store.users)))
 }
@@ -109,8 +117,13 @@ fn password_hasher(settings: &AuthSettings) -> Result<Arc<dyn PasswordHasher>, S
 }
 
 /// Opens the store that the settings name.
-pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<Store, StartError> {
-    store::open(&prepare_store(configuration)?, mode).map_err(|source| store_error(configuration, source))
+pub fn open_store(configuration: &Configuration, opener: Opener) -> Result<Store, StartError> {
+    let settings = prepare_store(configuration)?;
+    let failed = |source| store_error(configuration, source);
+    if opener == Opener::Server && configuration.settings.database.auto_migrate {
+        store::migrate(&settings).map_err(failed)?;
+    }
+    store::open(&settings, opener).map_err(failed)
 }
 
 /// What opens or migrates the store. The embedded one gets its directory; any other must have its place already.
@@ -125,7 +138,7 @@ pub fn prepare_store(configuration: &Configuration) -> Result<StoreSettings, Sta
 /// Chooses the engine that the settings, or the environment, name.
 pub fn choose_engine(configuration: &Configuration, environment: &Environment) -> Result<ChosenEngine, StartError> {
     let lookup = |name: &str| environment.get(name).map(str::to_owned);
-    Ok(engines::build(translate::engine(&configuration.settings.engine), lookup)?)
+    Ok(engines::build(translate::engine(&configuration.settings.engine), &lookup)?)
 }
 
 /// A failure of the store, with the store that it was.

@@ -64,7 +64,7 @@ impl StartError {
             Self::DataDir { path, .. } => {
                 Problem::new(self, path.display(), "let COLLOQUY_DATA_DIR name a directory that this user may write")
             }
-            Self::Store { store, source: StoreError::SchemaOutdated { .. } } => {
+            Self::Store { store, source: StoreError::SchemaOutdated } => {
                 let next = "run `colloquy migrate`, or start with `colloquy serve --auto-migrate`";
                 Problem::new(self, store, next)
             }

@@ -2,12 +2,15 @@
 
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use domain::chat::ContextBudget;
 use infra::crypto;
 use infra::engines;
-use infra::store::{StoreSettings, StoreUrl};
-use secrecy::SecretString;
+use infra::postgres::PostgresSettings;
+use infra::sqlite::SqliteSettings;
+use infra::store::StoreSettings;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::settings::{
     Argon2Settings, AuthSettings, ChatSettings, Configuration, EngineKind, EngineSettings, OpenAiSettings,
@@ -21,19 +24,22 @@ pub fn or_cores(count: usize) -> usize {
 
 pub fn store(configuration: &Configuration) -> StoreSettings {
     let settings = &configuration.settings.database;
-    let url = match configuration.store() {
-        StoreLocation::Sqlite(path) => StoreUrl::Sqlite(path),
-        StoreLocation::Postgres(url) => StoreUrl::Postgres(url),
-    };
-    StoreSettings {
-        url,
-        pool_size: settings.pool_size.get(),
-        acquire_timeout: settings.acquire_timeout_ms.duration(),
-        connect_timeout: settings.connect_timeout_ms.duration(),
-        statement_timeout: settings.statement_timeout_ms.duration(),
-        statement_cache: settings.statement_cache,
-        auto_migrate: settings.auto_migrate,
-        journal_queue: settings.journal_queue.count(),
+    let acquire_timeout = settings.acquire_timeout_ms.duration();
+    let journal_queue = settings.journal_queue.count();
+    match configuration.store() {
+        StoreLocation::Sqlite(path) => {
+            let readers = settings.pool_size.get();
+            StoreSettings::Sqlite(SqliteSettings { path, readers, acquire_timeout, journal_queue })
+        }
+        StoreLocation::Postgres(url) => StoreSettings::Postgres(PostgresSettings {
+            url,
+            pool_size: settings.pool_size.get(),
+            acquire_timeout,
+            connect_timeout: settings.connect_timeout_ms.duration(),
+            statement_timeout: settings.statement_timeout_ms.duration(),
+            statement_cache: settings.statement_cache,
+            journal_queue,
+        }),
     }
 }
 
@@ -49,7 +55,7 @@ pub fn argon2(settings: &Argon2Settings) -> crypto::Argon2Settings {
 
 pub fn jwt(settings: &AuthSettings, secret: SecretString) -> crypto::JwtSettings {
     crypto::JwtSettings {
-        secret,
+        secret: secret.expose_secret().as_bytes().to_vec().into(),
         issuer: settings.issuer.as_str().to_owned(),
         audience: settings.audience.as_str().to_owned(),
         lifetime: settings.access_token_seconds.duration(),
@@ -69,30 +75,34 @@ pub fn engine(settings: &EngineSettings) -> engines::EngineSettings {
     }
 }
 
-fn openai(settings: &OpenAiSettings) -> engines::OpenAiSettings {
+fn openai(settings: &OpenAiSettings) -> engines::OpenAiSection {
     let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    engines::OpenAiSettings {
+    engines::OpenAiSection {
         preset: unless_empty(&settings.preset),
         base_url: unless_empty(settings.base_url.as_str()),
         api_key: settings.api_key.get().cloned(),
         model: unless_empty(&settings.model),
         models: settings.models.clone(),
-        connect_timeout: settings.connect_timeout_ms.duration(),
-        first_token_timeout: settings.first_token_timeout_ms.duration(),
-        progress_timeout: settings.progress_timeout_ms.duration(),
+        connect_timeout_ms: milliseconds(settings.connect_timeout_ms.duration()),
+        first_token_timeout_ms: milliseconds(settings.first_token_timeout_ms.duration()),
+        progress_timeout_ms: milliseconds(settings.progress_timeout_ms.duration()),
     }
 }
 
-fn scripted(settings: &ScriptedSettings) -> engines::ScriptedSettings {
-    engines::ScriptedSettings {
-        first_token: settings.first_token_ms.duration(),
-        token: settings.token_ms.duration(),
+fn scripted(settings: &ScriptedSettings) -> engines::ScriptedSection {
+    engines::ScriptedSection {
+        first_token_ms: milliseconds(settings.first_token_ms.duration()),
+        token_ms: milliseconds(settings.token_ms.duration()),
         tokens: settings.tokens.get(),
         fail_after: settings.fail_after.tokens(),
         hang: settings.hang,
         endless: settings.endless,
         odd_utf8: settings.odd_utf8,
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub fn budget(settings: &ChatSettings) -> ContextBudget {

@@ -13,6 +13,9 @@ use tracing::Instrument;
 
 use super::turn_task::TurnTask;
 
+/// How long the ends of turns that are cut off may take to be stored.
+const CUT_OFF: Duration = Duration::from_secs(2);
+
 /// Runs every turn in a task of its own.
 #[derive(Clone)]
 pub struct LiveRunner {
@@ -55,12 +58,12 @@ impl LiveRunner {
     }
 
     /// Waits until every running turn has ended by itself, at most `patience`; then ends the rest as
-    /// `incomplete` / `server_restart` and waits until that is stored, at most `patience` again.
+    /// `incomplete` / `server_restart` and waits a moment until that is stored.
     pub async fn drain(&self, patience: Duration) {
         self.tasks.close();
         if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
             self.shutdown.cancel();
-            if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            if tokio::time::timeout(CUT_OFF, self.tasks.wait()).await.is_err() {
                 tracing::error!(turns = self.tasks.len(), "turns are left for the next process to close");
             }
         }

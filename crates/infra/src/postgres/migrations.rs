@@ -25,10 +25,14 @@ pub fn apply(connection: &mut PgConnection) -> Result<Vec<String>, MigrationErro
     })
 }
 
-/// Takes the newest step back, and returns its name.
-pub fn revert(connection: &mut PgConnection) -> Result<String, MigrationError> {
+/// Takes the newest step back, and returns its name; `None` if there is nothing to take back.
+pub fn revert(connection: &mut PgConnection) -> Result<Option<String>, MigrationError> {
     locked(connection, |connection| {
-        connection.revert_last_migration(STEPS).map(|step| step.to_string()).map_err(MigrationError::Step)
+        let applied = connection.applied_migrations().map_err(MigrationError::Step)?;
+        if applied.is_empty() {
+            return Ok(None);
+        }
+        connection.revert_last_migration(STEPS).map(|step| Some(step.to_string())).map_err(MigrationError::Step)
     })
 }
 

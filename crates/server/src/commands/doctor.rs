@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
-use infra::store::{Mode, StoreError};
+use infra::store::{Opener, StoreError};
 use tokio::runtime::Builder;
 
 use super::{CommandError, Console};
@@ -77,16 +77,18 @@ fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding
     {
         return vec![("store", Ok(format!("{} is made at the first start", path.display())))];
     }
-    match open_store(configuration, Mode::CommandLine) {
+    match open_store(configuration, Opener::Command) {
         Ok(store) => {
             let health = Builder::new_current_thread().enable_all().build().map(|it| it.block_on(store.health.check()));
             match health {
-                Ok(Ok(())) => vec![("store", Ok(store.description)), ("schema", Ok("up to date".to_owned()))],
+                Ok(Ok(())) => {
+                    vec![("store", Ok(configuration.store().to_string())), ("schema", Ok("up to date".to_owned()))]
+                }
                 Ok(Err(error)) => vec![("store", trouble(error, configuration))],
                 Err(error) => vec![("store", trouble(error, configuration))],
             }
         }
-        Err(error @ StartError::Store { source: StoreError::SchemaOutdated { .. }, .. }) => {
+        Err(error @ StartError::Store { source: StoreError::SchemaOutdated, .. }) => {
             vec![("store", Ok(configuration.store().to_string())), ("schema", Err(vec![error.problem()]))]
         }
         Err(error) => vec![("store", Err(vec![error.problem()]))],
