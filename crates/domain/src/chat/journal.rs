@@ -211,11 +211,14 @@ pub trait TurnJournal: Send + Sync {
     /// conversation's leaf, and claims its idempotency key, all or nothing.
     ///
     /// - Two turns of one conversation MUST NOT run at once: the later is [`AcceptError::ConversationBusy`].
+    /// - A turn of the same id that this process already runs MUST be accepted again, its key included: the
+    ///   acknowledgement was lost.
     /// - A key that was used in the last 24 hours by the same user MUST be settled before anything else: by
     ///   another request it is [`AcceptError::KeyReused`], by this one [`Acceptance::Replayed`] once that has
     ///   ended, [`AcceptError::InProgress`] while it runs, and [`AcceptError::KeyGone`] if its turn was deleted.
     /// - Two first questions at once with [`ConversationChoice::Current`] make one conversation, not two.
-    /// - A turn of the same id that this process already runs is accepted again (a lost acknowledgement).
+    /// - Failed, running and expired turns take no place in the context. An implementation MAY stop looking
+    ///   after four times as many turns as are wanted, so that the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
     /// Appends text to a running turn. A piece that is stored already is left alone.

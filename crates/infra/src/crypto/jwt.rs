@@ -233,10 +233,7 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[index] ^= 1;
             let Ok(changed) = String::from_utf8(bytes) else { continue };
-            // The last character of an unpadded base64 group has bits that mean nothing.
-            if issuer.verify(&changed).is_ok() {
-                panic!("byte {index} of the token does not count");
-            }
+            assert!(issuer.verify(&changed).is_err(), "byte {index} of the token does not count");
         }
     }
 

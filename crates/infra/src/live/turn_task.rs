@@ -98,7 +98,12 @@ impl TurnTask {
     /// store was away for a moment. Whoever waits is told as soon as it fails for the first time.
     async fn store(self, finished: FinishedTurn, as_told: impl FnOnce() -> Finished, waiter: Waiter) {
         let mut waiter = Some(waiter);
-        let mut tell = |told| waiter.take().map(|waiter| waiter.send(told));
+        // Only the first word counts, and nobody may be there to hear it.
+        let mut tell = |told| {
+            if let Some(waiter) = waiter.take() {
+                drop(waiter.send(told));
+            }
+        };
         let mut pause = FIRST_RETRY;
         loop {
             match self.journal.finish(finished.clone()).await {

@@ -42,8 +42,8 @@ impl ConnectionOptions {
 fn add(url: &mut String, name: &str, value: &str) {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     if !query.split('&').any(|pair| pair.split('=').next() == Some(name)) {
-        let separator = if url.contains('?') { '&' } else { '?' };
-        url.push_str(&format!("{separator}{name}={value}"));
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.extend([name, "=", value]);
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn fail_all<T>(error: SqlError, count: usize) -> Vec<Result<T, SqlErr
 }
 
 /// Neither diesel nor SQLite's driver hands out the codes of these conditions, only their (untranslated) texts:
-/// 57014 and 57P01 to 57P03, 53xxx, 40001 and 40P01 of PostgreSQL; SQLITE_BUSY, SQLITE_FULL and SQLITE_IOERR.
+/// 57014 and 57P01 to 57P03, 53xxx, 40001 and 40P01 of PostgreSQL; `SQLITE_BUSY`, `SQLITE_FULL` and `SQLITE_IOERR`.
 fn passes(message: &str) -> bool {
     const PASSING: [&str; 13] = [
         "canceling statement",

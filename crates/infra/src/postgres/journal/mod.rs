@@ -17,12 +17,12 @@ use domain::Unexpected;
 use domain::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn, Piece, Settlement, TurnJournal};
 
 use super::connection::{ConnectionOptions, PgPool};
+use crate::sql::SqlError;
 use crate::sql::rows::FinishedRow;
-use crate::sql::{BatchWriter, SqlError};
 use accept::Accept;
 use append::Append;
 use finish::Finish;
-use writer::start;
+use writer::{Writer, start};
 
 /// A question is refused for a reason; after so many looks that found none, the store is contended beyond use.
 const ATTEMPTS: usize = 8;
@@ -30,9 +30,9 @@ const ATTEMPTS: usize = 8;
 /// The turn journal in PostgreSQL.
 pub(super) struct Journal {
     pool: PgPool,
-    accept: BatchWriter<NewTurn, Result<Option<domain::chat::AcceptedTurn>, SqlError>>,
-    append: BatchWriter<Piece, Result<(), SqlError>>,
-    finish: BatchWriter<FinishedRow, Result<Settlement, SqlError>>,
+    accept: Writer<Accept>,
+    append: Writer<Append>,
+    finish: Writer<Finish>,
 }
 
 impl Journal {

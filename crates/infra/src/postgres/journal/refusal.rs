@@ -58,13 +58,13 @@ fn find(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult<Finding> {
     }
     let conversation = match turn.conversation {
         ConversationChoice::Existing(id) => Id(id.as_uuid()),
-        ConversationChoice::Current { or_new } => match current(connection, turn)? {
-            Some(id) => id,
-            None => {
+        ConversationChoice::Current { or_new } => {
+            let Some(id) = current(connection, turn)? else {
                 create(connection, turn, or_new)?;
                 return Ok(Finding::TryAgain);
-            }
-        },
+            };
+            id
+        }
     };
     let exists = diesel::select(diesel::dsl::exists(
         conversations::table

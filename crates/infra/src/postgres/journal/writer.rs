@@ -15,13 +15,16 @@ pub(super) trait Write: Send + 'static {
     fn write(&self, connection: &mut PgConnection, items: &[Self::Item]) -> QueryResult<Vec<Self::Outcome>>;
 }
 
+/// A writer of that kind.
+pub(super) type Writer<W> = BatchWriter<<W as Write>::Item, Result<<W as Write>::Outcome, SqlError>>;
+
 /// Starts a writer with a connection of its own, which is opened when it is first needed.
 pub(super) fn start<W: Write>(
     name: &str,
     options: ConnectionOptions,
     capacity: usize,
     write: W,
-) -> io::Result<BatchWriter<W::Item, Result<W::Outcome, SqlError>>> {
+) -> io::Result<Writer<W>> {
     let mut connection = None;
     BatchWriter::start(name, capacity, move |items: Vec<W::Item>| {
         match attempt(&mut connection, &options, &write, &items) {
