@@ -71,7 +71,7 @@ impl Application {
         let secret = signing_secret::resolve(configuration)?;
         report_secret(&secret.source);
         let Composition { services, runner, heartbeat, store, engine, unasked_provider } =
-            compose(configuration, environment, secret.secret).await?;
+            compose(configuration, environment, &secret.secret).await?;
 
         let settings = &configuration.settings.server;
         let draining = Arc::new(AtomicBool::new(false));

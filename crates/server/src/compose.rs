@@ -41,7 +41,7 @@ pub struct Composition {
 pub async fn compose(
     configuration: &Configuration,
     environment: &Environment,
-    secret: SecretString,
+    secret: &SecretString,
 ) -> Result<Composition, StartError> {
     let Settings { auth, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
     let store = open_store(configuration, Opener::Server)?;

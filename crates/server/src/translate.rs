@@ -53,7 +53,7 @@ pub fn argon2(settings: &Argon2Settings) -> crypto::Argon2Settings {
     }
 }
 
-pub fn jwt(settings: &AuthSettings, secret: SecretString) -> crypto::JwtSettings {
+pub fn jwt(settings: &AuthSettings, secret: &SecretString) -> crypto::JwtSettings {
     crypto::JwtSettings {
         secret: secret.expose_secret().as_bytes().to_vec().into(),
         issuer: settings.issuer.as_str().to_owned(),
