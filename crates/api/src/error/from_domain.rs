@@ -95,7 +95,7 @@ impl From<AcceptError> for ApiError {
                 ErrorCode::IdempotencyKeyGone,
                 "The turn that this Idempotency-Key made has been deleted. Use a new key to ask again.",
             ),
-            AcceptError::Unexpected(source) => source.into(),
+            AcceptError::Undecided(source) | AcceptError::Unexpected(source) => source.into(),
         }
     }
 }

@@ -136,7 +136,7 @@ pub enum Acceptance {
     Replayed(Box<Turn>),
 }
 
-/// Why a question was not accepted. Nothing was stored.
+/// Why a question was not accepted. Nothing was stored, unless it is [`AcceptError::Undecided`].
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
     /// The conversation does not exist, has expired, or is somebody else's.
@@ -160,7 +160,11 @@ pub enum AcceptError {
     /// The key was used for a turn that has been deleted.
     #[error("the idempotency key's turn has been deleted")]
     KeyGone,
-    /// The store failed; whether the question was stored is not known.
+    /// The store failed while it was at it: whether the question was stored is not known, and whoever asked
+    /// must see to it that no turn is left running that nobody answers.
+    #[error("undecided: {0}")]
+    Undecided(Unexpected),
+    /// The store failed before.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
 }

@@ -41,7 +41,14 @@ impl TurnTask {
                 drop(accepted.send(Ok(None)));
                 return;
             }
-            Err(error) => return drop(accepted.send(Err(error))),
+            Err(error) => {
+                let is_undecided = matches!(error, AcceptError::Undecided(_));
+                drop(accepted.send(Err(error)));
+                if is_undecided {
+                    self.abandon(&plan).await;
+                }
+                return;
+            }
         };
         // Whoever asked may have gone; from here on that changes nothing.
         drop(accepted.send(Ok(Some((turn.id, turn.conversation_id)))));
@@ -66,6 +73,25 @@ impl TurnTask {
         self.store(finished, as_told, waiter).await;
     }
 
+    /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
+    /// its conversation does not stay busy and its key may be tried again.
+    async fn abandon(self, plan: &TurnPlan) {
+        let failed = FinishedTurn {
+            id: plan.turn.id,
+            replica: plan.turn.replica,
+            state: TurnState::Failed(Failure::EngineUnavailable),
+            model: None,
+            completed_at: self.clock.now(),
+        };
+        let mut pause = FIRST_RETRY;
+        while self.journal.finish(failed.clone()).await.is_err_and(|error| error.is_unavailable()) {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
+                () = self.shutdown.cancelled() => return,
+            }
+        }
+    }
+
     async fn generate(&mut self, request: EngineRequest, mut generation: Generation) -> Outcome {
         let shutdown = self.shutdown.clone();
         let mut stream: EngineStream = tokio::select! {
@@ -78,7 +104,6 @@ impl TurnTask {
         let mut appending = Appending::new(self.journal.clone());
         let end = loop {
             tokio::select! {
-                biased;
                 event = stream.next() => match event {
                     Some(Ok(event)) => drop(generation.delta(event)),
                     Some(Err(error)) => break StreamEnd::Failed(logged(error)),

@@ -1,5 +1,6 @@
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use domain::Unexpected;
+use domain::chat::AcceptError;
 
 use super::{InconsistentRow, Refusal};
 
@@ -12,6 +13,9 @@ pub(crate) enum SqlError {
     /// No connection could be had.
     #[error("the store cannot be reached: {0}")]
     Unreachable(String),
+    /// It was lost while it was at work: what became of the work is not known.
+    #[error("the store was lost at work: {0}")]
+    Interrupted(String),
     /// The work panicked.
     #[error("the work panicked")]
     Panicked,
@@ -33,10 +37,18 @@ impl SqlError {
         )
     }
 
+    /// Whether the work may have been done in spite of the failure.
+    pub(crate) fn is_undecided(&self) -> bool {
+        match self {
+            Self::Interrupted(_) | Self::Panicked | Self::Diesel(_) => true,
+            Self::Overloaded | Self::Unreachable(_) | Self::Inconsistent(_) => false,
+        }
+    }
+
     /// Whether the same work may succeed later.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Overloaded | Self::Unreachable(_) => true,
+            Self::Overloaded | Self::Unreachable(_) | Self::Interrupted(_) => true,
             Self::Diesel(error) => {
                 Self::is_closed_connection(error)
                     || matches!(error, DieselError::DatabaseError(kind, information)
@@ -51,7 +63,8 @@ impl SqlError {
 /// The same failure for every caller of a batch; only one of them can have the error itself.
 pub(crate) fn fail_all<T>(error: SqlError, count: usize) -> Vec<Result<T, SqlError>> {
     let text = error.to_string();
-    let others = (1..count).map(|_| Err(SqlError::Unreachable(text.clone()))).collect::<Vec<_>>();
+    let another = if error.is_undecided() { SqlError::Interrupted } else { SqlError::Unreachable };
+    let others = (1..count).map(|_| Err(another(text.clone()))).collect::<Vec<_>>();
     std::iter::once(Err(error)).chain(others).collect()
 }
 
@@ -77,8 +90,17 @@ fn passes(message: &str) -> bool {
 }
 
 impl From<Refusal> for SqlError {
-    fn from(_: Refusal) -> Self {
-        Self::Overloaded
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full => Self::Overloaded,
+            Refusal::Stopped => Self::Interrupted(refusal.to_string()),
+        }
+    }
+}
+
+impl From<SqlError> for AcceptError {
+    fn from(error: SqlError) -> Self {
+        if error.is_undecided() { Self::Undecided(error.into()) } else { Self::Unexpected(error.into()) }
     }
 }
 

@@ -52,7 +52,7 @@ impl TurnJournal for Journal {
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError> {
         for _ in 0..ATTEMPTS {
             let outcome = self.accept.write(turn.clone()).await.map_err(SqlError::from);
-            if let Some(accepted) = outcome.and_then(|outcome| outcome).map_err(Unexpected::from)? {
+            if let Some(accepted) = outcome.and_then(|outcome| outcome)? {
                 return Ok(Acceptance::Accepted(accepted));
             }
             if let Some(settled) = refusal::settle(&self.pool, &turn).await? {

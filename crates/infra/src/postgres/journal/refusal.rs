@@ -31,7 +31,9 @@ enum Finding {
 /// Settles a question that was refused; `None` if it may be tried again.
 pub(super) async fn settle(pool: &PgPool, turn: &NewTurn) -> Result<Option<Acceptance>, AcceptError> {
     let turn = turn.clone();
-    let finding = pool.run(move |connection| find(connection, &turn)).await.map_err(Unexpected::from)?;
+    let finding = pool.run(move |connection| find(connection, &turn)).await;
+    // It may have been accepted, and only the acknowledgement lost: without a look nobody knows.
+    let finding = finding.map_err(|error| AcceptError::Undecided(error.into()))?;
     match finding {
         Finding::TryAgain => Ok(None),
         Finding::Accepted(accepted) => Ok(Some(Acceptance::Accepted(*accepted))),

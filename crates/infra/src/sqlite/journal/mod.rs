@@ -19,8 +19,7 @@ pub(super) struct Journal(pub Writer);
 #[async_trait]
 impl TurnJournal for Journal {
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError> {
-        let verdict = self.0.write(move |connection| accept::accept(connection, &turn)).await;
-        verdict.map_err(Unexpected::from)?.into_result()
+        self.0.write(move |connection| accept::accept(connection, &turn)).await?.into_result()
     }
 
     async fn append(&self, piece: Piece) -> Result<(), Unexpected> {
