@@ -1,7 +1,6 @@
 //! Sessions, remembered for a moment, so that a request need not ask the store who is talking.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,22 +11,27 @@ use moka::sync::Cache;
 
 /// The most sessions that are remembered.
 const CAPACITY: u64 = 100_000;
+/// Longer than any look-up takes that may have seen a session live before it ended.
+const LONGEST_LOOK_UP: Duration = Duration::from_secs(60);
 
 /// A session repository in front of another, which it asks at most once per session and moment.
 ///
-/// What ends here is forgotten at once; what ends on another replica, or by itself, is noticed when the moment
-/// is over. Only live sessions are remembered.
+/// What ends here is known to have ended at once; what ends on another replica, or by itself, is noticed when
+/// the moment is over. Only live sessions are remembered.
 pub struct CachedSessions {
     inner: Arc<dyn SessionRepository>,
-    remembered: Cache<SessionId, Session>,
-    endings: AtomicU64,
+    live: Cache<SessionId, Session>,
+    /// What ended here. A look-up that was under way meanwhile may put the session among the live ones
+    /// afterwards; that entry is gone before this one is.
+    ended: Cache<SessionId, ()>,
 }
 
 impl CachedSessions {
     /// Remembers what `inner` says for so long.
     pub fn new(inner: Arc<dyn SessionRepository>, moment: Duration) -> Self {
-        let remembered = Cache::builder().max_capacity(CAPACITY).time_to_live(moment).build();
-        Self { inner, remembered, endings: AtomicU64::new(0) }
+        let live = Cache::builder().max_capacity(CAPACITY).time_to_live(moment).build();
+        let ended = Cache::builder().max_capacity(CAPACITY).time_to_live(moment + LONGEST_LOOK_UP).build();
+        Self { inner, live, ended }
     }
 }
 
@@ -37,26 +41,120 @@ impl SessionRepository for CachedSessions {
         self.inner.open(session).await
     }
 
-    /// A look-up that was under way while a session ended may have seen it live: what it found is forgotten.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unexpected> {
-        if let Some(session) = self.remembered.get(&id) {
+        if let Some(session) = self.live.get(&id)
+            && !self.ended.contains_key(&id)
+        {
             return Ok(Some(session));
         }
-        let endings = self.endings.load(Ordering::SeqCst);
         let found = self.inner.find(id).await?;
         if let Some(session) = found.as_ref().filter(|session| session.state == SessionState::Live) {
-            self.remembered.insert(id, session.clone());
-            if self.endings.load(Ordering::SeqCst) != endings {
-                self.remembered.invalidate(&id);
-            }
+            self.live.insert(id, session.clone());
         }
         Ok(found)
     }
 
     async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), Unexpected> {
         let ended = self.inner.end(id, reason).await;
-        self.endings.fetch_add(1, Ordering::SeqCst);
-        self.remembered.invalidate(&id);
+        self.ended.insert(id, ());
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use domain::id::UserId;
+    use domain::session::MockSessionRepository;
+    use domain::user::{Role, Username};
+    use tokio::sync::Notify;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn id() -> SessionId {
+        SessionId::from_uuid(Uuid::from_u128(1))
+    }
+
+    fn session(state: SessionState) -> Session {
+        Session {
+            id: id(),
+            user_id: UserId::from_uuid(Uuid::from_u128(2)),
+            username: Username::try_from("ada".to_owned()).unwrap(),
+            role: Role::User,
+            user_is_active: true,
+            state,
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    async fn state(sessions: &CachedSessions) -> Option<SessionState> {
+        sessions.find(id()).await.unwrap().map(|session| session.state)
+    }
+
+    #[tokio::test]
+    async fn a_live_session_is_looked_up_once() {
+        let mut inner = MockSessionRepository::new();
+        inner.expect_find().times(1).returning(|_| Ok(Some(session(SessionState::Live))));
+        let sessions = CachedSessions::new(Arc::new(inner), LONG);
+        for _ in 0..3 {
+            assert_eq!(state(&sessions).await, Some(SessionState::Live));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_live_sessions_are_remembered() {
+        let mut inner = MockSessionRepository::new();
+        inner.expect_find().times(2).returning(|_| Ok(Some(session(SessionState::Expired))));
+        inner.expect_find().times(2).returning(|_| Ok(None));
+        let sessions = CachedSessions::new(Arc::new(inner), LONG);
+        assert_eq!(state(&sessions).await, Some(SessionState::Expired));
+        assert_eq!(state(&sessions).await, Some(SessionState::Expired));
+        assert_eq!(state(&sessions).await, None);
+        assert_eq!(state(&sessions).await, None);
+    }
+
+    /// A store whose first look-up sees the session live, and answers only after the session has ended.
+    struct SlowStore {
+        looked_up: Arc<Notify>,
+        answers: Arc<Notify>,
+        look_ups: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl SessionRepository for SlowStore {
+        async fn open(&self, _: NewSession) -> Result<(), Unexpected> {
+            Ok(())
+        }
+
+        async fn find(&self, _: SessionId) -> Result<Option<Session>, Unexpected> {
+            if self.look_ups.fetch_add(1, Ordering::SeqCst) > 0 {
+                return Ok(Some(session(SessionState::Ended)));
+            }
+            self.looked_up.notify_one();
+            self.answers.notified().await;
+            Ok(Some(session(SessionState::Live)))
+        }
+
+        async fn end(&self, _: SessionId, _: EndReason) -> Result<(), Unexpected> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_during_a_look_up_stays_ended() {
+        let (looked_up, answers) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let store = SlowStore { looked_up: looked_up.clone(), answers: answers.clone(), look_ups: AtomicUsize::new(0) };
+        let sessions = CachedSessions::new(Arc::new(store), LONG);
+        let ending = async {
+            looked_up.notified().await;
+            sessions.end(id(), EndReason::Logout).await.unwrap();
+            answers.notify_one();
+        };
+        tokio::join!(state(&sessions), ending);
+        assert_eq!(state(&sessions).await, Some(SessionState::Ended));
     }
 }

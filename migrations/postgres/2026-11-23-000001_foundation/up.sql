@@ -8,7 +8,7 @@ CREATE TABLE users (
     account_created timestamptz NOT NULL,
     last_login timestamptz
 );
-CREATE UNIQUE INDEX users_username_key ON users (lower(username));
+CREATE UNIQUE INDEX users_username_key ON users (lower(username COLLATE "C"));
 CREATE UNIQUE INDEX users_email_key ON users (email);
 
 -- conversation_id is where the session's last turn was said. It has no foreign key: a conversation that is

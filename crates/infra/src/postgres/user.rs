@@ -49,7 +49,7 @@ impl UserRepository for Users {
     async fn find_for_login(&self, username: &Username) -> Result<Option<(User, HashedPassword)>, Unexpected> {
         let name = username.canonical();
         let find = move |connection: &mut PgConnection| {
-            let has_name = sql::<Bool>("lower(username) = ").bind::<Text, _>(name.clone());
+            let has_name = sql::<Bool>("lower(username COLLATE \"C\") = ").bind::<Text, _>(name.clone());
             users::table.filter(has_name).first::<UserRow>(connection).optional()
         };
         self.0.run(find).await?.map(UserRow::into_account).transpose().map_err(Unexpected::new)

@@ -38,7 +38,7 @@ pub struct DatabaseSettings {
     pub pool_size: Whole<1, 1000>,
     pub acquire_timeout_ms: Milliseconds<1, 60_000>,
     pub connect_timeout_ms: Milliseconds<100, 60_000>,
-    pub statement_timeout_ms: Milliseconds<100, 600_000>,
+    pub statement_timeout_ms: Milliseconds<0, 600_000>,
     pub statement_cache: bool,
     pub auto_migrate: bool,
     pub journal_queue: Whole<1, 65_536>,
