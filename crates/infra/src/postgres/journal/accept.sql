@@ -57,21 +57,16 @@ SELECT a.id, a.conversation_id, a.seq, a.parent_turn_id, a.expiry_timestamp, t.c
 FROM accepted a
 JOIN target t ON t.id = a.id
 LEFT JOIN LATERAL (
-    SELECT array_agg(h.request_question ORDER BY h.seq DESC) AS questions,
-           array_agg(h.response ORDER BY h.seq DESC) AS responses,
-           array_agg(h.tokens ORDER BY h.seq DESC) AS tokens,
-           array_agg(h.expiry_timestamp ORDER BY h.seq DESC) AS expiries
+    SELECT array_agg(h.request_question) AS questions,
+           array_agg(h.response) AS responses,
+           array_agg(h.question_tokens + COALESCE(h.output_tokens, 0)) AS tokens,
+           array_agg(h.expiry_timestamp) AS expiries
     FROM (
-        SELECT w.seq, w.request_question, w.response, w.expiry_timestamp,
-               w.question_tokens + COALESCE(w.output_tokens, 0) AS tokens
-        FROM (
-            SELECT * FROM turns
-            WHERE conversation_id = t.target_id AND seq <= t.last_seq
-            ORDER BY seq DESC
-            LIMIT 4 * t.context_turns
-        ) w
-        WHERE w.status IN ('completed', 'incomplete', 'cancelled') AND w.response <> '' AND w.expiry_timestamp > t.entry_time
-        ORDER BY w.seq DESC
+        SELECT request_question, response, question_tokens, output_tokens, expiry_timestamp
+        FROM turns
+        WHERE conversation_id = t.target_id AND seq <= t.last_seq AND seq > t.last_seq - 4 * t.context_turns
+          AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > t.entry_time
+        ORDER BY seq DESC
         LIMIT t.context_turns
     ) h
 ) past ON true
