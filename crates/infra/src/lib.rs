@@ -5,7 +5,7 @@
 //! | [`store`] | opens one of the two stores and hands out its ports |
 //! | [`postgres`], [`sqlite`] | users, sessions, conversations, turns and the turn journal; file for file the same |
 //! | `sql` | what both stores share: the pool, the batch writer, rows that do not parse |
-//! | [`cache`] | a decorator of the session repository |
+//! | [`cache`] | decorators of the session and the user repository |
 //! | [`live`] | running turns: their tasks, their timers, the lease of this process |
 //! | [`crypto`] | password hashing and access tokens |
 //! | [`engines`] | whatever answers questions |

@@ -9,7 +9,7 @@ use domain::conversation::ConversationService;
 use domain::id::{IdGenerator, ReplicaId};
 use domain::session::{AuthenticationService, LoginService, SessionRepository, TokenIssuer};
 use domain::user::{AccountService, PasswordHasher, RegistrationService};
-use infra::cache::CachedSessions;
+use infra::cache::{CachedSessions, CachedUsers};
 use infra::clock::SystemClock;
 use infra::crypto::{Argon2Hasher, JwtIssuer};
 use infra::engines::{self, ChosenEngine};
@@ -54,6 +54,7 @@ pub async fn compose(
         Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
     let sessions: Arc<dyn SessionRepository> =
         Arc::new(CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration()));
+    let shown_users = CachedUsers::new(store.users.clone(), auth.session_cache_ms.duration());
     let runner = LiveRunner::new(Handle::current(), store.journal.clone(), engine.clone(), clock.clone());
 
     let replica = ReplicaId::generate(&*ids);
@@ -77,7 +78,7 @@ pub async fn compose(
             auth.session_seconds.duration(),
         ),
         authentication: AuthenticationService::new(tokens, sessions),
-        accounts: AccountService::new(store.users),
+        accounts: AccountService::new(Arc::new(shown_users)),
         conversations: ConversationService::new(
             store.conversations,
             store.turns,

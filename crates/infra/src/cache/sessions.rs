@@ -1,5 +1,3 @@
-//! Sessions, remembered for a moment, so that a request need not ask the store who is talking.
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +7,8 @@ use domain::id::SessionId;
 use domain::session::{EndReason, NewSession, Session, SessionRepository, SessionState};
 use moka::sync::Cache;
 
-/// The most sessions that are remembered.
-const CAPACITY: u64 = 100_000;
+use super::CAPACITY;
+
 /// Longer than any look-up takes that may have seen a session live before it ended.
 const LONGEST_LOOK_UP: Duration = Duration::from_secs(60);
 

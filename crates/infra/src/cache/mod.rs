@@ -1,0 +1,11 @@
+//! Decorators of repositories that remember for a moment what they were told, so that a request need not ask the
+//! store who is talking.
+
+mod sessions;
+mod users;
+
+pub use sessions::CachedSessions;
+pub use users::CachedUsers;
+
+/// The most rows that are remembered of a kind.
+const CAPACITY: u64 = 100_000;
