@@ -1,6 +1,19 @@
 //! Everything that needs more than one crate: the contract suite over both stores, the real server from
 //! outside, and the architecture's rules.
 
+mod bad_input;
+mod cli;
 mod contract;
+mod crash;
+mod disconnect;
+mod engine_failure;
+mod idempotency;
+mod memory;
 mod migrations;
+mod one_at_a_time;
+mod ownership;
+mod replicas;
+mod sessions;
+mod shutdown;
 mod support;
+mod view;

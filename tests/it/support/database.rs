@@ -1,10 +1,12 @@
 //! Databases to test against: a file for SQLite, a database of its own in a throwaway PostgreSQL.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use infra::postgres::PostgresSettings;
 use infra::sqlite::SqliteSettings;
 use infra::store::StoreSettings;
@@ -26,6 +28,12 @@ pub(crate) struct Database {
     url: String,
     settings: StoreSettings,
     _home: Home,
+}
+
+#[derive(QueryableByName)]
+struct TextRow {
+    #[diesel(sql_type = Nullable<Text>)]
+    value: Option<String>,
 }
 
 enum Home {
@@ -57,6 +65,30 @@ impl Database {
     /// As `DATABASE_URL` has it.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The only column of the result, called `value`, of each row: as text, so that one query does for both stores.
+    pub(crate) fn texts(&self, query: &str) -> Vec<Option<String>> {
+        let rows: Vec<TextRow> = match &self.settings {
+            StoreSettings::Postgres(_) => {
+                diesel::sql_query(query).load(&mut PgConnection::establish(&self.url).unwrap()).unwrap()
+            }
+            StoreSettings::Sqlite(settings) => {
+                let path = settings.path.to_str().unwrap();
+                diesel::sql_query(query).load(&mut SqliteConnection::establish(path).unwrap()).unwrap()
+            }
+        };
+        rows.into_iter().map(|row| row.value).collect()
+    }
+
+    /// How many rows each table has in which a request could leave something.
+    pub(crate) fn row_counts(&self) -> BTreeMap<&'static str, String> {
+        let tables = ["users", "sessions", "conversations", "turns", "turn_pieces", "idempotency_keys"];
+        let count = |table| {
+            let counts = self.texts(&format!("SELECT CAST(count(*) AS text) AS value FROM {table}"));
+            (table, counts.into_iter().next().flatten().unwrap())
+        };
+        tables.map(count).into()
     }
 
     /// As infra has it.

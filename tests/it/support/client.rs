@@ -1,0 +1,200 @@
+//! Those who talk to a server.
+
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::installation::Server;
+use super::reply::{Answer, List, Reply, Turn};
+use super::waiting::PATIENCE;
+
+/// The password of every account in the tests.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Somebody who is not logged in.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    address: String,
+}
+
+/// Somebody who is logged in.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client,
+    token: String,
+    pub(crate) session_id: Uuid,
+}
+
+/// A request to `/chat`.
+#[derive(Clone)]
+pub(crate) struct Question {
+    body: Value,
+    key: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+    session_id: Uuid,
+    username: String,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: Uuid,
+}
+
+impl Client {
+    pub(crate) fn new(address: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 2).build().unwrap();
+        Self { http, address: address.to_owned() }
+    }
+
+    /// A request to that path.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.address))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        sent(self.request(Method::GET, path)).await
+    }
+
+    /// Makes an account of that name.
+    pub(crate) async fn sign_up(&self, name: &str) {
+        let account = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let user: Value = sent(self.request(Method::POST, "/api/v1/users").json(&account)).await.body(201);
+        assert_eq!(user["username"], name);
+    }
+
+    /// Tries to log in.
+    pub(crate) async fn try_log_in(&self, name: &str, password: &str) -> Reply {
+        let form = Url::parse_with_params("form:", [("username", name), ("password", password)]).unwrap();
+        let form = form.query().unwrap().to_owned();
+        let request = self.request(Method::POST, "/token").body(form);
+        sent(request.header("content-type", "application/x-www-form-urlencoded")).await
+    }
+
+    /// Logs in: a new session.
+    pub(crate) async fn log_in(&self, name: &str) -> Caller {
+        let token: Token = self.try_log_in(name, PASSWORD).await.body(200);
+        assert_eq!(token.username, name);
+        Caller { client: self.clone(), token: token.access_token, session_id: token.session_id }
+    }
+
+    /// Somebody new, logged in.
+    pub(crate) async fn newcomer(&self, name: &str) -> Caller {
+        self.sign_up(name).await;
+        self.log_in(name).await
+    }
+}
+
+impl Caller {
+    /// The same caller, with the same token, at another server.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self { client: server.client(), ..self.clone() }
+    }
+
+    /// A request to that path.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, path).bearer_auth(&self.token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        sent(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        sent(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Asks, and gives whatever came of it; an error if the connection broke.
+    pub(crate) async fn try_send(&self, question: impl Into<Question>) -> reqwest::Result<Reply> {
+        let Question { body, key } = question.into();
+        let mut request = self.request(Method::POST, "/chat").json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        Reply::read(request.send().await?).await
+    }
+
+    /// Asks, and gives whatever the server says.
+    pub(crate) async fn send(&self, question: impl Into<Question>) -> Reply {
+        self.try_send(question).await.unwrap()
+    }
+
+    /// Asks, and is answered.
+    pub(crate) async fn ask(&self, question: impl Into<Question>) -> Answer {
+        self.send(question).await.answer()
+    }
+
+    /// A new, empty conversation.
+    pub(crate) async fn new_conversation(&self) -> Uuid {
+        self.post("/api/v1/conversations", &json!({})).await.body::<Identified>(201).id
+    }
+
+    /// The caller's conversations, the latest first.
+    pub(crate) async fn conversations(&self) -> Vec<Uuid> {
+        let list: List<Identified> = self.get("/api/v1/conversations").await.body(200);
+        assert!(!list.has_more);
+        list.data.into_iter().map(|conversation| conversation.id).collect()
+    }
+
+    /// All turns of the conversation, in order.
+    pub(crate) async fn turns(&self, conversation: Uuid) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/api/v1/conversations/{conversation}/turns?limit=100{after}");
+            let list: List<Turn> = self.get(&path).await.body(200);
+            turns.extend(list.data);
+            match list.last_id {
+                Some(last) if list.has_more => after = format!("&after={last}"),
+                _ => return turns,
+            }
+        }
+    }
+
+    /// One turn.
+    pub(crate) async fn turn(&self, id: Uuid) -> Turn {
+        self.get(&format!("/api/v1/turns/{id}")).await.body(200)
+    }
+
+    /// The turn that runs in the caller's only conversation, if one does, with the text that is stored of it.
+    pub(crate) async fn running_turn(&self) -> Option<Turn> {
+        let [conversation] = self.conversations().await[..] else { return None };
+        self.turns(conversation).await.into_iter().find(|turn| turn.status == "running")
+    }
+
+    /// Ends the session.
+    pub(crate) async fn log_out(&self) {
+        let reply = sent(self.request(Method::POST, "/logout")).await;
+        assert_eq!((reply.status, reply.text.as_str()), (204, ""));
+    }
+}
+
+impl Question {
+    /// In that conversation.
+    pub(crate) fn in_conversation(mut self, conversation: Uuid) -> Self {
+        self.body["conversation_id"] = json!(conversation);
+        self
+    }
+
+    /// With that `Idempotency-Key`.
+    pub(crate) fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+}
+
+impl From<&str> for Question {
+    fn from(text: &str) -> Self {
+        Self { body: json!({"question": text}), key: None }
+    }
+}
+
+/// Sends a request that must be answered.
+pub(crate) async fn sent(request: reqwest::RequestBuilder) -> Reply {
+    Reply::read(request.send().await.unwrap()).await.unwrap()
+}

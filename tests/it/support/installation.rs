@@ -1,0 +1,137 @@
+//! Colloquy, installed somewhere: a store, a data directory and settings, and the servers that use them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::database::{Backend, Database};
+use super::process::{Ended, Process, binary};
+
+/// What outlives a server. A clone is the same store and the same data directory, perhaps with other settings.
+#[derive(Clone)]
+pub(crate) struct Installation {
+    database: Arc<Database>,
+    data_dir: Arc<TempDir>,
+    variables: BTreeMap<String, String>,
+}
+
+/// A server that listens. It is killed when this is dropped.
+pub(crate) struct Server {
+    process: Process,
+    address: String,
+    // The store must outlive it; what a test keeps no name for would be gone otherwise.
+    _installation: Installation,
+}
+
+impl Installation {
+    /// One that is ready to be used.
+    pub(crate) fn new(backend: Backend) -> Self {
+        Self::over(Database::migrated(backend))
+    }
+
+    /// One over that database.
+    pub(crate) fn over(database: Database) -> Self {
+        let variables = [
+            ("COLLOQUY_PROFILE", "test"),
+            ("PORT", "0"),
+            ("DATABASE_URL", database.url()),
+            // What is left of a dead server is noticed as soon as the settings allow.
+            ("COLLOQUY__REPLICA__LEASE_MS", "2000"),
+            ("COLLOQUY__REPLICA__TICK_MS", "100"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            variables: variables.into(),
+            database: Arc::new(database),
+            data_dir: Arc::new(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    /// The same, with another value for the key.
+    pub(crate) fn set(self, key: &str, value: impl ToString) -> Self {
+        let name = format!("COLLOQUY__{}", key.to_uppercase().replace('.', "__"));
+        self.variable(&name, value)
+    }
+
+    /// The same, with another value for the environment variable.
+    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.variables.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// The store.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Starts a server and waits until it listens.
+    pub(crate) async fn start(&self) -> Server {
+        self.start_with(&["serve"]).await
+    }
+
+    /// The same with other arguments.
+    pub(crate) async fn start_with(&self, arguments: &[&str]) -> Server {
+        let mut process = Process::spawn(&mut self.command(arguments), "");
+        let expected = format!("Colloquy {} listens on ", env!("CARGO_PKG_VERSION"));
+        let line = process.next_line().await.expect("the server listens");
+        let address = line.strip_prefix(&expected).expect("the address is on the first line").to_owned();
+        Server { process, address, _installation: self.clone() }
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, "").await
+    }
+
+    /// Runs a command that reads `input` to its end.
+    pub(crate) async fn run_with(&self, arguments: &[&str], input: &str) -> Ended {
+        Process::spawn(&mut self.command(arguments), input).ended().await
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = binary();
+        command
+            .args(arguments)
+            .envs(&self.variables)
+            .env("COLLOQUY_DATA_DIR", self.data_dir())
+            .current_dir(self.data_dir());
+        command
+    }
+}
+
+impl Server {
+    /// `http://` and where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Somebody who talks to it.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.address)
+    }
+
+    /// `kill -9`: it has no time for anything, and is gone when this returns.
+    pub(crate) async fn kill(self) {
+        self.process.signal("KILL");
+        assert_eq!(self.process.ended().await.code, None, "a signal ends it");
+    }
+
+    /// Asks it to stop, as `docker stop` and systemd do.
+    pub(crate) fn terminate(&self) {
+        self.process.signal("TERM");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(self) -> Ended {
+        self.process.ended().await
+    }
+}
