@@ -1,6 +1,7 @@
 //! Everything that needs more than one crate: the contract suite over both stores, the real server from
 //! outside, and the architecture's rules.
 
+mod architecture;
 mod bad_input;
 mod cli;
 mod contract;
@@ -12,6 +13,7 @@ mod memory;
 mod migrations;
 mod one_at_a_time;
 mod ownership;
+mod readme;
 mod replicas;
 mod sessions;
 mod shutdown;

@@ -114,6 +114,16 @@ impl Server {
         &self.address
     }
 
+    /// What it told after its first line, up to the line that ends so.
+    pub(crate) async fn rest_of_banner(&mut self, end: &str) -> String {
+        let mut banner = String::new();
+        while !banner.trim_end().ends_with(end) {
+            banner += &self.process.next_line().await.expect("the banner has that line");
+            banner.push('\n');
+        }
+        banner
+    }
+
     /// Somebody who talks to it.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.address)

@@ -1,0 +1,78 @@
+//! What can be sent and what can be set is written down.
+
+use std::collections::BTreeMap;
+
+use api::ErrorCode;
+
+use super::{assert_none, assert_noticed, read, root};
+
+#[test]
+fn every_error_code_is_in_the_list_of_errors() {
+    assert_none(&undocumented_codes(&read(root().join("docs/ERRORS.md"))));
+}
+
+#[test]
+fn every_key_is_in_the_list_of_settings() {
+    let [defaults, document] = ["config/default.toml", "docs/CONFIG.md"].map(|file| read(root().join(file)));
+    assert_none(&undocumented_keys(&defaults, &document));
+}
+
+#[test]
+fn a_code_that_is_missing_is_noticed() {
+    let errors = read(root().join("docs/ERRORS.md"));
+    assert_noticed(&undocumented_codes(&errors.replace("| `draining` |", "| `draning` |")), "draining");
+    assert_noticed(
+        &undocumented_codes(&errors.replace("`engine_error` | 502", "`engine_error` | 500")),
+        "engine_error",
+    );
+}
+
+#[test]
+fn a_key_that_is_missing_is_noticed() {
+    let notice = |document: &str, expected| assert_noticed(&undocumented_keys("[a]\nb = 1\n", document), expected);
+    notice("", "a.b = 1 is missing");
+    notice("| `a.b` | `2` | … |", "a.b = 1 is missing");
+    notice("| `a.b` | `1` | … |\n| `a.c` | `1` | … |", "there is no a.c");
+}
+
+fn undocumented_codes(document: &str) -> Vec<String> {
+    let rows = rows(document);
+    let is_told = |code: &&ErrorCode| rows.get(code.as_str()) == Some(&code.status().as_str());
+    let missing = ErrorCode::ALL.iter().filter(|code| !is_told(code));
+    missing.map(|code| format!("{} {} is missing", code.status(), code.as_str())).collect()
+}
+
+fn undocumented_keys(defaults: &str, document: &str) -> Vec<String> {
+    let mut keys = BTreeMap::new();
+    flatten("", &toml::Value::Table(defaults.parse().unwrap()), &mut keys);
+    let rows = rows(document);
+    let missing = keys.iter().filter(|(key, default)| rows.get(key.as_str()) != Some(&format!("`{default}`").as_str()));
+    let missing = missing.map(|(key, default)| format!("{key} = {default} is missing"));
+    let known = rows.keys().filter(|key| key.contains('.') && !keys.contains_key(**key));
+    missing.chain(known.map(|key| format!("there is no {key}"))).collect()
+}
+
+/// The tables' rows that begin with something in backticks, and what their second column says.
+fn rows(document: &str) -> BTreeMap<&str, &str> {
+    document
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            Some((cells.next()?.strip_suffix('`')?, cells.next()?))
+        })
+        .collect()
+}
+
+fn flatten(prefix: &str, value: &toml::Value, keys: &mut BTreeMap<String, String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(&key, value, keys);
+            }
+        }
+        value => {
+            keys.insert(prefix.to_owned(), value.to_string());
+        }
+    }
+}
