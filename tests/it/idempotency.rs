@@ -40,8 +40,8 @@ fn installation(backend: Backend) -> Installation {
 async fn one_turn_for_one_key(callers: &[Caller]) {
     let question = Question::from("Why?").with_key("0190a5c0-once");
     let mut requests = JoinSet::new();
-    for caller in callers.iter().cycle().take(REPEATED).cloned() {
-        let question = question.clone();
+    for caller in callers.iter().cycle().take(REPEATED) {
+        let (caller, question) = (caller.clone(), question.clone());
         requests.spawn(async move { caller.send(question).await });
     }
     let replies = within_patience("all replies", requests.join_all()).await;
@@ -71,9 +71,9 @@ async fn a_key_is_for_one_request(backend: Backend) {
 
     let other_body = ada.send(Question::from("What is my name?").with_key("k")).await;
     other_body.problem(422, "idempotency_key_reused");
-    let replay = ada.send(Question::from("My name is Ada.").with_key("k")).await;
-    assert!(replay.is_replayed());
-    assert_eq!(replay.answer().turn_id, first.turn_id);
+    let again = ada.send(Question::from("My name is Ada.").with_key("k")).await;
+    assert!(again.is_replayed());
+    assert_eq!(again.answer().turn_id, first.turn_id);
     assert_eq!(ada.turns(first.conversation_id).await.len(), 1);
 
     // Keys are each user's own.

@@ -1,5 +1,6 @@
 //! Everything that needs more than one crate: the contract suite over both stores, the real server from
 //! outside, and the architecture's rules.
+#![cfg(test)]
 
 mod architecture;
 mod bad_input;

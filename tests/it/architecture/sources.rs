@@ -68,7 +68,9 @@ fn names_infra(path: &Path, text: &str) -> Option<String> {
 /// The rule's violations by the Rust files below those folders.
 fn over_all(folders: &[&str], rule: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
     let mut files = Vec::new();
-    folders.iter().for_each(|folder| rust_files(&root().join(folder), &mut files));
+    for folder in folders {
+        rust_files(&root().join(folder), &mut files);
+    }
     assert!(!files.is_empty());
     files.iter().filter_map(|file| rule(file.strip_prefix(root()).unwrap(), &read(file))).collect()
 }

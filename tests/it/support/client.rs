@@ -35,7 +35,7 @@ pub(crate) struct Question {
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct LoggedIn {
     access_token: String,
     session_id: Uuid,
     username: String,
@@ -78,9 +78,9 @@ impl Client {
 
     /// Logs in: a new session.
     pub(crate) async fn log_in(&self, name: &str) -> Caller {
-        let token: Token = self.try_log_in(name, PASSWORD).await.body(200);
-        assert_eq!(token.username, name);
-        Caller { client: self.clone(), token: token.access_token, session_id: token.session_id }
+        let logged_in: LoggedIn = self.try_log_in(name, PASSWORD).await.body(200);
+        assert_eq!(logged_in.username, name);
+        Caller { client: self.clone(), token: logged_in.access_token, session_id: logged_in.session_id }
     }
 
     /// Somebody new, logged in.
@@ -147,10 +147,10 @@ impl Caller {
         let mut after = String::new();
         loop {
             let path = format!("/api/v1/conversations/{conversation}/turns?limit=100{after}");
-            let list: List<Turn> = self.get(&path).await.body(200);
-            turns.extend(list.data);
-            match list.last_id {
-                Some(last) if list.has_more => after = format!("&after={last}"),
+            let page: List<Turn> = self.get(&path).await.body(200);
+            turns.extend(page.data);
+            match page.last_id {
+                Some(last) if page.has_more => after = format!("&after={last}"),
                 _ => return turns,
             }
         }

@@ -1,6 +1,7 @@
 //! Colloquy, installed somewhere: a store, a data directory and settings, and the servers that use them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -52,13 +53,13 @@ impl Installation {
     }
 
     /// The same, with another value for the key.
-    pub(crate) fn set(self, key: &str, value: impl ToString) -> Self {
+    pub(crate) fn set(self, key: &str, value: impl Display) -> Self {
         let name = format!("COLLOQUY__{}", key.to_uppercase().replace('.', "__"));
         self.variable(&name, value)
     }
 
     /// The same, with another value for the environment variable.
-    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn variable(mut self, name: &str, value: impl Display) -> Self {
         self.variables.insert(name.to_owned(), value.to_string());
         self
     }
