@@ -28,6 +28,7 @@ struct Acknowledged {
 async fn no_acknowledged_turn_is_lost(backend: Backend) {
     // Slow enough that at any moment most of the users wait for an answer.
     let installation = Installation::new(backend)
+        .noticing_deaths_soon()
         .set("engine.kind", "scripted")
         .set("engine.scripted.tokens", 4)
         .set("engine.scripted.first_token_ms", 20)
@@ -117,7 +118,7 @@ fn check_history(turns: &[Turn]) {
 
 async fn a_turn_that_hung_is_closed_with_the_text_it_had(backend: Backend) {
     const TOLD: &str = "[0 turns of context] You said: Why? 2 3";
-    let installation = Installation::new(backend);
+    let installation = Installation::new(backend).noticing_deaths_soon();
     let hanging = installation
         .clone()
         .set("engine.kind", "scripted")

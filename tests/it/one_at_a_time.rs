@@ -13,7 +13,7 @@ on_both_stores!(of_a_hundred_questions_at_once_one_is_accepted);
 const ASKED: usize = 100;
 
 async fn of_a_hundred_questions_at_once_one_is_accepted(backend: Backend) {
-    let installation = Installation::new(backend);
+    let installation = Installation::new(backend).noticing_deaths_soon();
     // The one that is accepted runs as long as the others need to hear that they are not.
     let server = installation.clone().set("engine.kind", "scripted").set("engine.scripted.hang", true).start().await;
     let ada = server.client().newcomer("ada").await;

@@ -18,7 +18,7 @@ async fn the_settings_in_force_are_told_with_their_places() {
         "chat.max_context_turns = 7  # environment variable COLLOQUY__CHAT__MAX_CONTEXT_TURNS",
         "server.port = 0  # environment variable PORT",
         "server.workers = 2  # config/test.toml",
-        "replica.lease_ms = 2000  # ",
+        "replica.lease_ms = 10000  # config/default.toml",
         "log.filter = \"info\"  # config/default.toml",
         "auth.secret = \"********\"",
         &from_file,
