@@ -14,6 +14,7 @@ const NO_MAIN_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/colloquy-s
 
 pub(crate) fn run(bench: bool) -> Result<()> {
     let installation = ensure_postgres(bench)?;
+    ensure_curl()?;
     say::line(format_args!("PostgreSQL {} in {}", installation.major, installation.bin.display()));
     if bench && !python_makes_environments() {
         install(&["python3", "python3-venv"])?;
@@ -35,6 +36,14 @@ pub(crate) fn ensure_postgres(bench: bool) -> Result<Installation> {
              This distribution may be too old: take it from https://wiki.postgresql.org/wiki/Apt and run this again."
         ))
     })
+}
+
+/// The README's curl lines are run by a test, as written.
+pub(crate) fn ensure_curl() -> Result<()> {
+    let works = |mut command: Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let mut curl = Command::new("curl");
+    curl.arg("--version");
+    if works(curl).is_ok_and(|status| status.success()) { Ok(()) } else { install(&["curl"]) }
 }
 
 fn install_postgres(bench: bool) -> Result<()> {

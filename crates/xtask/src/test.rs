@@ -16,6 +16,7 @@ const TEST_POSTGRES: &str = "COLLOQUY_TEST_POSTGRES";
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let installation = setup::ensure_postgres(false)?;
+    setup::ensure_curl()?;
     let cluster = Cluster::start(&installation, &std::env::temp_dir(), Durability::Process)?;
     say::step(format_args!(
         "PostgreSQL {} on port {}, in {}",

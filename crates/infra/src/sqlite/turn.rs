@@ -1,9 +1,6 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
-use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 use domain::Unexpected;
 use domain::conversation::{Turn, TurnRepository};
 use domain::id::{ConversationId, TurnId, UserId};
@@ -11,7 +8,7 @@ use domain::page::{ListError, Order, Page, PageRequest};
 
 use super::connection::Readers;
 use super::schema::{conversations, turns};
-use crate::sql::rows::TurnRow;
+use crate::sql::rows::{TurnRow, turn_columns};
 use crate::sql::values::{Id, Time};
 use crate::sql::{SqlError, page};
 
@@ -26,7 +23,7 @@ impl TurnRepository for Turns {
                 .filter(turns::id.eq(Id(id.as_uuid())))
                 .filter(turns::user_id.eq(Id(owner.as_uuid())))
                 .filter(turns::expiry_timestamp.gt(Time(now)))
-                .select(columns())
+                .select(turn_columns!(turns, RESPONSE_SO_FAR))
                 .first::<TurnRow>(connection)
                 .optional()
         };
@@ -54,7 +51,7 @@ impl TurnRepository for Turns {
             let mut query = turns::table
                 .filter(turns::conversation_id.eq(conversation))
                 .filter(turns::expiry_timestamp.gt(Time(now)))
-                .select(columns())
+                .select(turn_columns!(turns, RESPONSE_SO_FAR))
                 .limit(i64::from(request.limit.get()) + 1)
                 .into_boxed();
             if let Some(after) = request.after.map(|id| Id(id.as_uuid())) {
@@ -79,55 +76,8 @@ impl TurnRepository for Turns {
     }
 }
 
-/// The columns of a [`TurnRow`]. The text of a running turn is that of its pieces, up to the first gap.
-#[expect(clippy::type_complexity, reason = "a list of columns is what it is")]
-pub(super) fn columns() -> (
-    turns::id,
-    turns::conversation_id,
-    turns::user_id,
-    turns::session_id,
-    turns::seq,
-    turns::parent_turn_id,
-    turns::kind,
-    turns::status,
-    turns::incomplete_reason,
-    turns::failure,
-    turns::request_question,
-    SqlLiteral<Nullable<Text>>,
-    turns::parts,
-    turns::image_url,
-    turns::model,
-    turns::input_tokens,
-    turns::output_tokens,
-    turns::entry_time,
-    turns::completed_at,
-    turns::expiry_timestamp,
-) {
-    (
-        turns::id,
-        turns::conversation_id,
-        turns::user_id,
-        turns::session_id,
-        turns::seq,
-        turns::parent_turn_id,
-        turns::kind,
-        turns::status,
-        turns::incomplete_reason,
-        turns::failure,
-        turns::request_question,
-        sql(RESPONSE_SO_FAR),
-        turns::parts,
-        turns::image_url,
-        turns::model,
-        turns::input_tokens,
-        turns::output_tokens,
-        turns::entry_time,
-        turns::completed_at,
-        turns::expiry_timestamp,
-    )
-}
-
-const RESPONSE_SO_FAR: &str = "CASE WHEN turns.status <> 'running' THEN turns.response ELSE ( \
+/// The text of a running turn is that of its pieces, up to the first gap.
+pub(super) const RESPONSE_SO_FAR: &str = "CASE WHEN turns.status <> 'running' THEN turns.response ELSE ( \
     SELECT group_concat(p.text, '' ORDER BY p.start_byte) FROM ( \
         SELECT text, start_byte, sum(octet_length(text)) OVER (ORDER BY start_byte) - octet_length(text) AS expected \
         FROM turn_pieces WHERE turn_id = turns.id \

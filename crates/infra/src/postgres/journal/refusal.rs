@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::postgres::connection::PgPool;
 use crate::postgres::schema::{conversations, idempotency_keys, sessions, turns, users};
-use crate::postgres::turn::columns;
-use crate::sql::rows::{PastTurnRow, TurnRow};
+use crate::postgres::turn::RESPONSE_SO_FAR;
+use crate::sql::rows::{PastTurnRow, TurnRow, turn_columns};
 use crate::sql::values::{Id, Time};
 
 /// What was found.
@@ -162,7 +162,7 @@ fn claimed_before(
     if status == "running" || status == "queued" {
         return Ok(Some(Finding::InProgress(turn_id.0)));
     }
-    let turn = turns::table.find(turn_id).select(columns()).first::<TurnRow>(connection)?;
+    let turn = turns::table.find(turn_id).select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection)?;
     Ok(Some(Finding::Replayed(Box::new(turn))))
 }
 

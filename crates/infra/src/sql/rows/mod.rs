@@ -7,5 +7,5 @@ mod user;
 
 pub(crate) use conversation::{ConversationRow, NewConversationRow, time_to_live};
 pub(crate) use session::SessionRow;
-pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow};
+pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns};
 pub(crate) use user::{NewUserRow, UserRow};

@@ -34,6 +34,35 @@ pub(crate) struct TurnRow {
     expiry_timestamp: Time,
 }
 
+/// The columns of a [`TurnRow`], given a store's `turns` and its SQL for the text of an answer as far as it is stored.
+macro_rules! turn_columns {
+    ($turns:ident, $response:expr) => {
+        (
+            $turns::id,
+            $turns::conversation_id,
+            $turns::user_id,
+            $turns::session_id,
+            $turns::seq,
+            $turns::parent_turn_id,
+            $turns::kind,
+            $turns::status,
+            $turns::incomplete_reason,
+            $turns::failure,
+            $turns::request_question,
+            diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Text>>($response),
+            $turns::parts,
+            $turns::image_url,
+            $turns::model,
+            $turns::input_tokens,
+            $turns::output_tokens,
+            $turns::entry_time,
+            $turns::completed_at,
+            $turns::expiry_timestamp,
+        )
+    };
+}
+pub(crate) use turn_columns;
+
 impl TryFrom<TurnRow> for Turn {
     type Error = InconsistentRow;
 

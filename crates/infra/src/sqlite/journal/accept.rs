@@ -4,10 +4,10 @@ use domain::chat::{AcceptError, Acceptance, AcceptedTurn, ConversationChoice, Id
 use domain::conversation::{ModelName, SystemPrompt, TimeToLive, Turn};
 use domain::id::{ConversationId, TurnId};
 
-use crate::sql::rows::{PastTurnRow, TurnRow, time_to_live};
+use crate::sql::rows::{PastTurnRow, TurnRow, time_to_live, turn_columns};
 use crate::sql::values::{Id, Json, Time};
 use crate::sqlite::schema::{conversations, idempotency_keys, sessions, turns};
-use crate::sqlite::turn::columns;
+use crate::sqlite::turn::RESPONSE_SO_FAR;
 
 /// What came of a question; only the writer's thread ever sees a store that others do not change meanwhile.
 pub(super) enum Verdict {
@@ -201,7 +201,7 @@ fn claimed_before(
     if status == "running" || status == "queued" {
         return Ok(Some(Verdict::Refused(Refusal::InProgress(turn_id))));
     }
-    let row = turns::table.find(turn_id).select(columns()).first::<TurnRow>(connection)?;
+    let row = turns::table.find(turn_id).select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection)?;
     Ok(Some(Verdict::Replayed(Box::new(row))))
 }
 
