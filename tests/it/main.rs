@@ -10,6 +10,7 @@ mod crash;
 mod disconnect;
 mod engine_failure;
 mod idempotency;
+mod lost_acknowledgement;
 mod memory;
 mod migrations;
 mod one_at_a_time;

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod installation;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod reply;
 pub(crate) mod waiting;
 

@@ -46,8 +46,9 @@ pub struct Generation {
     input_estimate: u32,
     text: String,
     persisted: usize,
+    /// Every part before the text that begins at `unparted`; empty as long as there is nothing but text.
     parts: Vec<Part>,
-    has_rich_parts: bool,
+    unparted: usize,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
 }
@@ -62,7 +63,7 @@ impl Generation {
             text: String::new(),
             persisted: 0,
             parts: Vec::new(),
-            has_rich_parts: false,
+            unparted: 0,
             usage: None,
             finish: None,
         }
@@ -80,10 +81,12 @@ impl Generation {
             EngineEvent::Text(_) | EngineEvent::Part(_) if self.finish.is_some() => {}
             EngineEvent::Text(text) if text.is_empty() => {}
             EngineEvent::Text(text) | EngineEvent::Part(Part::Text { text }) => {
-                return Some(EngineEvent::Text(self.push_text(storable(text))));
+                let text = storable(text);
+                self.text.push_str(&text);
+                return Some(EngineEvent::Text(text));
             }
             EngineEvent::Part(part) => {
-                self.has_rich_parts = true;
+                self.part_text();
                 self.parts.push(part.clone());
                 return Some(EngineEvent::Part(part));
             }
@@ -130,7 +133,10 @@ impl Generation {
         })
     }
 
-    fn conclude(self, retry_after: Option<Duration>, state: impl FnOnce(Answer) -> TurnState) -> Outcome {
+    fn conclude(mut self, retry_after: Option<Duration>, state: impl FnOnce(Answer) -> TurnState) -> Outcome {
+        if !self.parts.is_empty() {
+            self.part_text();
+        }
         let estimate = Usage { input_tokens: self.input_estimate, output_tokens: estimated_tokens(&self.text) };
         let image_url = self.parts.iter().find_map(|part| match part {
             Part::Image { url, .. } => Some(url.clone()),
@@ -138,21 +144,19 @@ impl Generation {
         });
         let answer = Answer {
             response: self.text,
-            parts: self.has_rich_parts.then_some(self.parts),
+            parts: (!self.parts.is_empty()).then_some(self.parts),
             image_url,
             usage: self.usage.unwrap_or(estimate),
         };
         Outcome { state: state(answer), model: self.model, retry_after }
     }
 
-    /// Text goes into the answer and, so that `parts` is the whole truth once there are others, into its last part.
-    fn push_text(&mut self, text: String) -> String {
-        self.text.push_str(&text);
-        match self.parts.last_mut() {
-            Some(Part::Text { text: last }) => last.push_str(&text),
-            _ => self.parts.push(Part::Text { text: text.clone() }),
+    /// What has been said since the last part becomes a part itself.
+    fn part_text(&mut self) {
+        if let Some(text) = self.text.get(self.unparted..).filter(|text| !text.is_empty()) {
+            self.parts.push(Part::Text { text: text.to_owned() });
+            self.unparted = self.text.len();
         }
-        text
     }
 }
 

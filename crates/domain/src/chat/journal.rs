@@ -225,7 +225,8 @@ pub trait TurnJournal: Send + Sync {
     ///   after four times as many turns as are wanted, so that the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
-    /// Appends text to a running turn. A piece that is stored already is left alone.
+    /// Appends text to a running turn. A piece that is stored already is left alone, unless the new one begins at
+    /// the same offset and is longer: then the first one's acknowledgement was lost, and the longer one counts.
     async fn append(&self, piece: Piece) -> Result<(), Unexpected>;
 
     /// Stores how a turn ended, removes its pieces and, if it failed, releases its idempotency key: all or

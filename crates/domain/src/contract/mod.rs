@@ -172,6 +172,7 @@ macro_rules! contract_suite {
             pieces {
                 a_running_turn_shows_its_text_so_far,
                 a_piece_is_stored_once,
+                a_longer_piece_takes_the_place_of_a_shorter_one,
                 pieces_may_overtake_each_other,
                 pieces_of_many_turns_are_kept_apart,
                 the_end_replaces_the_pieces,

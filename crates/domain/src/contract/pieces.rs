@@ -34,6 +34,16 @@ pub async fn a_piece_is_stored_once(store: StoreUnderTest) {
     assert_text(&asker, &question, "One, two").await;
 }
 
+/// A piece whose acknowledgement was lost comes again, with what has been said since.
+pub async fn a_longer_piece_takes_the_place_of_a_shorter_one(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let question = running(&asker).await;
+    for (offset, text) in [(0, "One"), (0, "One, two"), (8, ", three"), (0, "One")] {
+        asker.append(question.id, offset, text).await;
+    }
+    assert_text(&asker, &question, "One, two, three").await;
+}
+
 /// Pieces that arrive in another order than they were sent in are read in the right one.
 pub async fn pieces_may_overtake_each_other(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;

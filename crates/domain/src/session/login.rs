@@ -84,7 +84,8 @@ impl LoginService {
             (None, _) | (_, Verification::Mismatch) => Err(LoginError::InvalidCredentials),
             (Some((user, _)), _) if !user.is_active => Err(LoginError::InvalidCredentials),
             (Some((user, hash)), Verification::MatchOutdated) => {
-                self.upgrade(&user, hash, password).await?;
+                // It is no reason to keep its owner out; the next login tries again.
+                drop(self.upgrade(&user, hash, password).await);
                 self.open(user, client).await
             }
             (Some((user, _)), Verification::Match) => self.open(user, client).await,

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -101,7 +102,8 @@ fn work(jobs: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        job(argon2);
+        // A panic costs its caller an answer, and nobody else a thread.
+        drop(catch_unwind(AssertUnwindSafe(|| job(argon2))));
     }
 }
 

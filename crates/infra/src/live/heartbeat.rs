@@ -43,7 +43,8 @@ impl Heartbeat {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Unexpected> {
         let pulse = Pulse { settings, replica, leases: leases.clone(), clock };
-        pulse.renew_and_reap().await?;
+        pulse.leases.renew(replica, settings.lease).await?;
+        pulse.reap().await?;
         let stop = CancellationToken::new();
         let task = runtime.spawn(pulse.run(runner, stop.clone()));
         Ok(Self { stop, task, leases, replica })
@@ -72,24 +73,33 @@ impl Pulse {
         let mut ticks = tokio::time::interval(self.settings.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewed = Instant::now();
+        // When the store was away, every lease may have run out: others get the time of one to renew theirs.
+        let mut reap_from = Instant::now();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
             runner.beat();
-            if renewed.elapsed() >= self.settings.lease / 4 {
-                renewed = Instant::now();
-                if let Err(error) = self.renew_and_reap().await {
-                    tracing::warn!(%error, "the lease could not be renewed");
-                }
+            if renewed.elapsed() < self.settings.lease / 4 {
+                continue;
+            }
+            if let Err(error) = self.leases.renew(self.replica, self.settings.lease).await {
+                tracing::warn!(%error, "the lease could not be renewed");
+                reap_from = Instant::now() + self.settings.lease;
+                continue;
+            }
+            renewed = Instant::now();
+            if renewed >= reap_from
+                && let Err(error) = self.reap().await
+            {
+                tracing::warn!(%error, "the turns of dead processes could not be closed");
             }
         }
     }
 
-    /// Renewing comes first: a process that was cut off must not find itself among the dead.
-    async fn renew_and_reap(&self) -> Result<(), Unexpected> {
-        self.leases.renew(self.replica, self.settings.lease).await?;
+    /// A process that was cut off must renew before it reaps, or it would find itself among the dead.
+    async fn reap(&self) -> Result<(), Unexpected> {
         let reaped = self.leases.reap(self.clock.now()).await?;
         if !reaped.is_empty() {
             tracing::warn!(turns = reaped.len(), "closed turns that a dead process had left running");

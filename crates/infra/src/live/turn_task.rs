@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::Unexpected;
 use domain::chat::{
-    AcceptError, Acceptance, ChatEngine, EngineError, EngineRequest, EngineStream, Finished, FinishedTurn, Generation,
-    Outcome, Piece, Settlement, StreamEnd, TurnJournal, TurnPlan,
+    AcceptError, Acceptance, ChatEngine, EngineError, EngineErrorKind, EngineRequest, EngineStream, Finished,
+    FinishedTurn, Generation, Piece, Settlement, StreamEnd, TurnJournal, TurnPlan,
 };
 use domain::clock::Clock;
 use domain::conversation::{Failure, TurnState};
@@ -22,6 +22,8 @@ type Doorkeeper = oneshot::Sender<Result<Option<(TurnId, ConversationId)>, Accep
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
+/// How often an outcome is offered to a store that says it will never take it: it may be mistaken.
+const HARD_TRIES: u32 = 6;
 
 /// The life of one turn: accept, generate, store.
 pub(super) struct TurnTask {
@@ -52,12 +54,13 @@ impl TurnTask {
         };
         // Whoever asked may have gone; from here on that changes nothing.
         drop(accepted.send(Ok(Some((turn.id, turn.conversation_id)))));
-        let (request, generation) = plan.begin(&mut turn, self.clock.now());
-        let outcome = AssertUnwindSafe(self.generate(request, generation)).catch_unwind().await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            tracing::error!("the engine panicked");
-            Outcome { state: TurnState::Failed(Failure::EngineError), model: None, retry_after: None }
+        let (request, mut generation) = plan.begin(&mut turn, self.clock.now());
+        let end = AssertUnwindSafe(self.generate(request, &mut generation)).catch_unwind().await;
+        let end = end.unwrap_or_else(|_| {
+            let panicked = EngineError::new(EngineErrorKind::BadResponse, "the engine panicked");
+            StreamEnd::Failed(logged(panicked))
         });
+        let outcome = generation.end(end);
         let finished = FinishedTurn {
             id: turn.id,
             replica: plan.turn.replica,
@@ -92,14 +95,14 @@ impl TurnTask {
         }
     }
 
-    async fn generate(&mut self, request: EngineRequest, mut generation: Generation) -> Outcome {
+    async fn generate(&mut self, request: EngineRequest, generation: &mut Generation) -> StreamEnd {
         let shutdown = self.shutdown.clone();
         let mut stream: EngineStream = tokio::select! {
             stream = self.engine.answer(request) => match stream {
                 Ok(stream) => stream,
-                Err(error) => return generation.end(StreamEnd::Failed(logged(error))),
+                Err(error) => return StreamEnd::Failed(logged(error)),
             },
-            () = shutdown.cancelled() => return generation.end(StreamEnd::Shutdown),
+            () = shutdown.cancelled() => return StreamEnd::Shutdown,
         };
         let mut appending = Appending::new(self.journal.clone());
         let end = loop {
@@ -116,7 +119,7 @@ impl TurnTask {
         };
         drop(stream);
         appending.settle().await;
-        generation.end(end)
+        end
     }
 
     /// Stores the outcome, for as long as that takes: an answer that was paid for is not thrown away because the
@@ -130,6 +133,7 @@ impl TurnTask {
             }
         };
         let mut pause = FIRST_RETRY;
+        let mut tries_left = HARD_TRIES;
         loop {
             match self.journal.finish(finished.clone()).await {
                 Ok(Settlement::Stored) => {
@@ -147,10 +151,13 @@ impl TurnTask {
                     tell(Err(error));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the outcome of the turn cannot be stored");
+                    tracing::error!(%error, "the outcome of the turn could not be stored");
                     tell(Err(error));
-                    self.give_up(finished).await;
-                    return;
+                    tries_left -= 1;
+                    if tries_left == 0 {
+                        self.give_up(finished).await;
+                        return;
+                    }
                 }
             }
             tokio::select! {

@@ -23,6 +23,9 @@ closed AS (
     WHERE t.id = s.id
     RETURNING t.id
 ),
+forgotten AS (
+    DELETE FROM replicas WHERE lease_until < now() - interval '1 day'
+),
 cleared AS (
     DELETE FROM turn_pieces p USING closed WHERE p.turn_id = closed.id
 )

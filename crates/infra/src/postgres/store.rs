@@ -4,7 +4,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use secrecy::SecretString;
 
-use super::connection::{ConnectionOptions, PgPool};
+use super::connection::{ConnectionOptions, PgPool, Purpose};
 use super::conversation::Conversations;
 use super::health::Health;
 use super::journal::Journal;
@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError};
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`.
     pub url: SecretString,
-    /// The most connections besides the three of the journal.
+    /// The most connections besides the three of the journal and the one of the lease.
     pub pool_size: u32,
     /// The longest that a request waits for a connection.
     pub acquire_timeout: Duration,
@@ -35,24 +35,30 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    pub(super) fn connection(&self) -> ConnectionOptions {
-        ConnectionOptions::new(&self.url, self.connect_timeout, self.statement_timeout, self.statement_cache)
+    fn connection(&self, purpose: Purpose) -> ConnectionOptions {
+        let Self { url, connect_timeout, statement_timeout, statement_cache, .. } = self;
+        ConnectionOptions::new(url, purpose, *connect_timeout, *statement_timeout, *statement_cache)
     }
 }
 
 /// The store's ports. Nothing is connected yet: a server that is down shows when it is first asked.
 pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
-    let options = settings.connection();
-    let size = PoolSettings { size: settings.pool_size, acquire_timeout: settings.acquire_timeout };
-    let pool = PgPool::new(options.clone(), size);
-    let journal = Journal::start(pool.clone(), &options, settings.journal_queue).map_err(StoreError::Thread)?;
+    let pool_of = |size| {
+        let size = PoolSettings { size, acquire_timeout: settings.acquire_timeout };
+        PgPool::new(settings.connection(Purpose::Requests), size)
+    };
+    let pool = pool_of(settings.pool_size);
+    // However busy the server is, it must be able to say that it is alive.
+    let lease_pool = pool_of(1);
+    let journal = settings.connection(Purpose::Journal);
+    let journal = Journal::start(pool.clone(), &journal, settings.journal_queue).map_err(StoreError::Thread)?;
     Ok(Store {
         users: Arc::new(Users(pool.clone())),
         sessions: Arc::new(Sessions(pool.clone())),
         conversations: Arc::new(Conversations(pool.clone())),
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),
-        leases: Arc::new(Leases(pool.clone())),
+        leases: Arc::new(Leases(lease_pool)),
         health: Arc::new(Health(pool)),
     })
 }
@@ -60,5 +66,6 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
 /// A connection for the command line's own work.
 pub(crate) fn connect(settings: &PostgresSettings) -> Result<PgConnection, StoreError> {
     use crate::sql::Connect;
-    PgConnection::connect(&settings.connection()).map_err(|error| StoreError::Unreachable(error.to_string()))
+    PgConnection::connect(&settings.connection(Purpose::Requests))
+        .map_err(|error| StoreError::Unreachable(error.to_string()))
 }

@@ -45,15 +45,27 @@ impl SqlError {
         }
     }
 
+    /// Whether concurrent work got in the way, so that the same may succeed at once.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self, Self::Diesel(DieselError::DatabaseError(kind, information))
+            if matches!(kind, DatabaseErrorKind::SerializationFailure)
+                || information.message().contains("deadlock detected"))
+    }
+
     /// Whether the same work may succeed later.
-    fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Overloaded | Self::Unreachable(_) | Self::Interrupted(_) => true,
             Self::Diesel(error) => {
                 Self::is_closed_connection(error)
-                    || matches!(error, DieselError::DatabaseError(kind, information)
-                        if matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown)
-                            && passes(information.message()))
+                    || match error {
+                        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => true,
+                        DieselError::DatabaseError(
+                            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown,
+                            information,
+                        ) => passes(information.message()),
+                        _ => false,
+                    }
             }
             Self::Panicked | Self::Inconsistent(_) => false,
         }

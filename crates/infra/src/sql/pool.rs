@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
@@ -77,9 +77,14 @@ impl<C: Connect> Pool<C> {
         blocking.await.map_err(|_| SqlError::Panicked)?
     }
 
-    /// Every idle connection may have been closed at once, so each of them may have to be tried.
+    /// Every idle connection may have been closed at once, so each of them may have to be tried; but not for longer
+    /// than anybody would wait for one.
     fn run_blocking<T>(&self, mut work: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, SqlError> {
+        let deadline = Instant::now() + self.settings.acquire_timeout;
         for _ in 0..self.settings.size {
+            if Instant::now() >= deadline {
+                break;
+            }
             let mut connection = self.connections.get().map_err(|error| SqlError::Unreachable(error.to_string()))?;
             match work(&mut connection.inner) {
                 Err(error) if SqlError::is_closed_connection(&error) => connection.is_closed = true,

@@ -33,7 +33,10 @@ impl TurnJournal for MemoryStore {
 
     async fn append(&self, piece: Piece) -> Result<(), Unexpected> {
         if let Some(row) = self.rows().turns.get_mut(&piece.turn_id).filter(|row| row.is_running()) {
-            row.pieces.entry(piece.offset).or_insert(piece.text);
+            let stored = row.pieces.entry(piece.offset).or_default();
+            if piece.text.len() > stored.len() {
+                *stored = piece.text;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::writer::Write;
 
 /// Appends pieces of running turns: one statement for the whole batch.
+///
+/// A piece whose acknowledgement was lost comes again with what has been said since: the longer one counts.
 pub(super) struct Append;
 
 impl Write for Append {
@@ -46,7 +48,9 @@ impl QueryFragment<Pg> for AppendPieces {
         out.push_bind_param::<Array<Text>, _>(&self.texts)?;
         out.push_sql(
             ") AS i (turn_id, start_byte, text) \
-             JOIN turns t ON t.id = i.turn_id AND t.status = 'running' ON CONFLICT DO NOTHING",
+             JOIN turns t ON t.id = i.turn_id AND t.status = 'running' \
+             ON CONFLICT (turn_id, start_byte) DO UPDATE SET text = EXCLUDED.text \
+             WHERE octet_length(EXCLUDED.text) > octet_length(turn_pieces.text)",
         );
         Ok(())
     }

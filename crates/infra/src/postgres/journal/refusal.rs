@@ -141,10 +141,14 @@ fn claimed_before(
     turn: &NewTurn,
     claim: &IdempotencyClaim,
 ) -> QueryResult<Option<Finding>> {
+    type Row = (Vec<u8>, Time, Option<(Id, String)>);
     let row = idempotency_keys::table.find((Id(turn.user_id.as_uuid()), claim.key.as_str()));
-    let found = row.select((idempotency_keys::fingerprint, idempotency_keys::turn_id, idempotency_keys::created_at));
-    let Some((fingerprint, turn_id, created)) = found.first::<(Vec<u8>, Option<Id>, Time)>(connection).optional()?
-    else {
+    let found = row.left_join(turns::table.on(idempotency_keys::turn_id.eq(turns::id.nullable()))).select((
+        idempotency_keys::fingerprint,
+        idempotency_keys::created_at,
+        (turns::id, turns::status).nullable(),
+    ));
+    let Some((fingerprint, created, claimed_by)) = found.first::<Row>(connection).optional()? else {
         return Ok(None);
     };
     let cutoff = IdempotencyClaim::cutoff(turn.entry_time);
@@ -155,12 +159,12 @@ fn claimed_before(
     if fingerprint != claim.fingerprint.0 {
         return Ok(Some(Finding::KeyReused));
     }
-    let Some(turn_id) = turn_id else { return Ok(Some(Finding::KeyGone)) };
-    let Some(status) = turns::table.find(turn_id).select(turns::status).first::<String>(connection).optional()? else {
-        return Ok(Some(Finding::KeyGone));
-    };
-    if status == "running" || status == "queued" {
-        return Ok(Some(Finding::InProgress(turn_id.0)));
+    let Some((turn_id, status)) = claimed_by else { return Ok(Some(Finding::KeyGone)) };
+    match status.as_str() {
+        "running" | "queued" => return Ok(Some(Finding::InProgress(turn_id.0))),
+        // Its claim has been released since.
+        "failed" => return Ok(Some(Finding::TryAgain)),
+        _ => {}
     }
     let turn = turns::table.find(turn_id).select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection)?;
     Ok(Some(Finding::Replayed(Box::new(turn))))

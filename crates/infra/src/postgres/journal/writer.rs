@@ -1,4 +1,5 @@
 use std::io;
+use std::time::{Duration, Instant};
 
 use diesel::{PgConnection, QueryResult};
 
@@ -25,67 +26,84 @@ pub(super) fn start<W: Write>(
     capacity: usize,
     write: W,
 ) -> io::Result<Writer<W>> {
-    let mut connection = None;
-    BatchWriter::start(name, capacity, move |items: Vec<W::Item>| {
-        match attempt(&mut connection, &options, &write, &items) {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(SqlError::Diesel(_)) if items.len() > 1 => one_by_one(&mut connection, &options, &write, &items),
-            Err(error) => fail_all(error, items.len()),
-        }
+    let mut server = Server { options, connection: None, unreachable_since: None };
+    BatchWriter::start(name, capacity, move |items: Vec<W::Item>| match server.attempt(&write, &items) {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if error.is_passing() || items.len() == 1 => fail_all(error, items.len()),
+        Err(_) => one_by_one(&mut server, &write, &items),
     })
 }
 
-/// A batch that fails as a whole is written one by one, so that a bad item hurts only its owner. Once the
-/// server is out of reach the rest is not tried: each attempt would wait for it again.
-fn one_by_one<W: Write>(
-    connection: &mut Option<PgConnection>,
-    options: &ConnectionOptions,
-    write: &W,
-    items: &[W::Item],
-) -> Vec<Result<W::Outcome, SqlError>> {
-    let mut unreachable = None;
+/// After a failed attempt to connect, what has queued up meanwhile fails at once instead of waiting for another.
+const BETWEEN_CONNECTS: Duration = Duration::from_millis(250);
+/// How often a batch is tried that meets with a deadlock or a serialization failure.
+const CONTENTION_TRIES: usize = 3;
+
+/// A batch that fails as a whole is written one by one, so that a bad item hurts only its owner. Once the server is
+/// away or too slow the rest is not tried: nothing of it was stored, and each would wait for the server again.
+fn one_by_one<W: Write>(server: &mut Server, write: &W, items: &[W::Item]) -> Vec<Result<W::Outcome, SqlError>> {
+    let mut away = None;
     let write_one = |item| {
-        if let Some(text) = &unreachable {
+        if let Some(text) = &away {
             return Err(SqlError::Unreachable(String::clone(text)));
         }
-        let outcome = attempt(connection, options, write, std::slice::from_ref(item));
-        if let Err(SqlError::Unreachable(text)) = &outcome {
-            unreachable = Some(text.clone());
-        }
+        let outcome = server.attempt(write, std::slice::from_ref(item));
+        away = outcome.as_ref().err().filter(|error| error.is_passing()).map(ToString::to_string);
         outcome.and_then(|mut outcomes| outcomes.pop().ok_or(SqlError::Panicked))
     };
     items.iter().map(write_one).collect()
 }
 
-/// Runs the statement; if the connection turns out to be closed, once more on a new one.
-fn attempt<W: Write>(
-    kept: &mut Option<PgConnection>,
-    options: &ConnectionOptions,
-    write: &W,
-    items: &[W::Item],
-) -> Result<Vec<W::Outcome>, SqlError> {
-    let had_connection = kept.is_some();
-    match attempt_once(kept, options, write, items) {
-        Err(SqlError::Diesel(error)) if had_connection && SqlError::is_closed_connection(&error) => {
-            attempt_once(kept, options, write, items)
-        }
-        outcome => outcome,
-    }
+/// The writer's connection, opened when it is needed.
+struct Server {
+    options: ConnectionOptions,
+    connection: Option<PgConnection>,
+    unreachable_since: Option<Instant>,
 }
 
-fn attempt_once<W: Write>(
-    kept: &mut Option<PgConnection>,
-    options: &ConnectionOptions,
-    write: &W,
-    items: &[W::Item],
-) -> Result<Vec<W::Outcome>, SqlError> {
-    let mut connection = match kept.take() {
-        Some(connection) => connection,
-        None => PgConnection::connect(options).map_err(|error| SqlError::Unreachable(error.to_string()))?,
-    };
-    let outcome = write.write(&mut connection, items);
-    if !outcome.as_ref().is_err_and(SqlError::is_closed_connection) {
-        *kept = Some(connection);
+impl Server {
+    /// Runs the statement; if the connection turns out to be closed, once more on a new one.
+    fn attempt<W: Write>(&mut self, write: &W, items: &[W::Item]) -> Result<Vec<W::Outcome>, SqlError> {
+        let had_connection = self.connection.is_some();
+        let lost = match self.attempt_uncontended(write, items) {
+            Err(SqlError::Diesel(error)) if had_connection && SqlError::is_closed_connection(&error) => error,
+            outcome => return outcome,
+        };
+        match self.attempt_uncontended(write, items) {
+            // The first statement may have been committed before the connection was lost.
+            Err(SqlError::Unreachable(_)) => Err(SqlError::Interrupted(lost.to_string())),
+            outcome => outcome,
+        }
     }
-    Ok(outcome?)
+
+    fn attempt_uncontended<W: Write>(&mut self, write: &W, items: &[W::Item]) -> Result<Vec<W::Outcome>, SqlError> {
+        for _ in 1..CONTENTION_TRIES {
+            match self.attempt_once(write, items) {
+                Err(error) if error.is_contention() => {}
+                outcome => return outcome,
+            }
+        }
+        self.attempt_once(write, items)
+    }
+
+    fn attempt_once<W: Write>(&mut self, write: &W, items: &[W::Item]) -> Result<Vec<W::Outcome>, SqlError> {
+        let mut connection = self.take_connection()?;
+        let outcome = write.write(&mut connection, items);
+        if !outcome.as_ref().is_err_and(SqlError::is_closed_connection) {
+            self.connection = Some(connection);
+        }
+        Ok(outcome?)
+    }
+
+    fn take_connection(&mut self) -> Result<PgConnection, SqlError> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        if self.unreachable_since.is_some_and(|since| since.elapsed() < BETWEEN_CONNECTS) {
+            return Err(SqlError::Unreachable("it could not be reached a moment ago".to_owned()));
+        }
+        let connected = PgConnection::connect(&self.options);
+        self.unreachable_since = connected.is_err().then(Instant::now);
+        connected.map_err(|error| SqlError::Unreachable(error.to_string()))
+    }
 }
