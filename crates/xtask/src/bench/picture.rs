@@ -12,6 +12,8 @@ const ROW: i32 = 56;
 const TOP: i32 = 72;
 /// Where bars begin, and how long the longest may be.
 const LEFT: i32 = 330;
+/// A bar that goes beyond so many times its target is cut: the others could not be told apart.
+const LONGEST_SHOWN: f64 = 3.0;
 const LONGEST: i32 = 440;
 
 const INK: RGBColor = RGBColor(0x22, 0x2b, 0x35);
@@ -33,7 +35,8 @@ fn paint(report: &Report, path: &Path) -> std::result::Result<(), Box<dyn std::e
     let text = |pixels: i32, color: RGBColor| ("sans-serif", pixels * 5 / 4).into_font().color(&color);
     area.draw(&Text::new("What a turn costs: each figure against its target", (24, 20), text(20, INK)))?;
 
-    let longest = report.figures.iter().map(Figure::score).filter(|score| score.is_finite()).fold(1.0, f64::max);
+    let scores = report.figures.iter().map(Figure::score).filter(|score| score.is_finite());
+    let longest = scores.fold(1.0, f64::max).min(LONGEST_SHOWN);
     let met = LEFT + length(1.0, longest);
     let bottom = TOP + rows * ROW;
     for (row, figure) in (0..rows).zip(&report.figures) {
