@@ -20,6 +20,9 @@ pub(super) struct Leases {
     pub clock: Arc<dyn Clock>,
 }
 
+/// How long a process may be out of touch before its row goes; what it ran has been closed long since.
+const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(1);
+
 #[derive(QueryableByName)]
 struct Reaped {
     #[diesel(sql_type = Text)]
@@ -49,6 +52,8 @@ impl ReplicaLease for Leases {
                 .bind::<BigInt, _>(Time(at))
                 .bind::<BigInt, _>(Time(now))
                 .load(connection)?;
+            let forgotten = Time(now - FORGOTTEN_AFTER);
+            diesel::delete(replicas::table.filter(replicas::lease_until.lt(forgotten))).execute(connection)?;
             let ids: Vec<Id> = reaped.iter().map(|turn| turn.id).collect();
             diesel::delete(turn_pieces::table.filter(turn_pieces::turn_id.eq_any(&ids))).execute(connection)?;
             Ok(ids)

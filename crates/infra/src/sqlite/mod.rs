@@ -12,6 +12,7 @@ mod lock;
 pub mod migrations;
 mod schema;
 mod session;
+mod statement;
 mod store;
 mod turn;
 mod user;

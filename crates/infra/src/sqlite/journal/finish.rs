@@ -1,36 +1,45 @@
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use domain::chat::Settlement;
 
 use crate::sql::rows::FinishedRow;
-use crate::sqlite::schema::{idempotency_keys, turn_pieces, turns};
+use crate::sqlite::statement::{Command, Statement, Value};
 
 /// Stores how a turn ended, inside the caller's transaction.
 pub(super) fn finish(connection: &mut SqliteConnection, row: &FinishedRow) -> QueryResult<Settlement> {
-    let own = turns::table.find(row.id).filter(turns::owner.eq(row.owner));
-    let stored = diesel::update(own.filter(turns::status.eq("running")))
-        .set((
-            turns::status.eq(row.status),
-            turns::incomplete_reason.eq(row.incomplete_reason),
-            turns::failure.eq(row.failure),
-            turns::response.eq(&row.response),
-            turns::parts.eq(&row.parts),
-            turns::image_url.eq(&row.image_url),
-            turns::input_tokens.eq(row.input_tokens),
-            turns::output_tokens.eq(row.output_tokens),
-            turns::completed_at.eq(row.completed_at),
-        ))
-        .execute(connection)?;
-    if stored == 0 {
-        let same = own.filter(turns::status.eq(row.status)).filter(turns::completed_at.eq(row.completed_at));
-        let is_stored = diesel::select(diesel::dsl::exists(same)).get_result::<bool>(connection)?;
-        return Ok(if is_stored { Settlement::Stored } else { Settlement::Lost });
-    }
-    if let Some(model) = &row.model {
-        diesel::update(turns::table.find(row.id)).set(turns::model.eq(model)).execute(connection)?;
+    const FINISH: &str = "UPDATE turns SET status = ?, incomplete_reason = ?, failure = ?, response = ?, parts = ?, \
+         image_url = ?, model = COALESCE(?, model), input_tokens = ?, output_tokens = ?, completed_at = ? \
+         WHERE id = ? AND owner = ? AND status = 'running'";
+    const RELEASE: &str = "DELETE FROM idempotency_keys WHERE turn_id = ?";
+    const CLEAR: &str = "DELETE FROM turn_pieces WHERE turn_id = ?";
+    let values = [
+        row.status.into(),
+        row.incomplete_reason.into(),
+        row.failure.into(),
+        row.response.as_deref().into(),
+        Value::Json(row.parts.as_ref()),
+        row.image_url.as_deref().into(),
+        row.model.as_deref().into(),
+        row.input_tokens.into(),
+        row.output_tokens.into(),
+        row.completed_at.into(),
+        row.id.into(),
+        row.owner.into(),
+    ];
+    if Command::new(FINISH, values).execute(connection)? == 0 {
+        return if is_stored(connection, row)? { Ok(Settlement::Stored) } else { Ok(Settlement::Lost) };
     }
     if row.failure.is_some() {
-        diesel::delete(idempotency_keys::table.filter(idempotency_keys::turn_id.eq(row.id))).execute(connection)?;
+        Command::new(RELEASE, [row.id.into()]).execute(connection)?;
     }
-    diesel::delete(turn_pieces::table.filter(turn_pieces::turn_id.eq(row.id))).execute(connection)?;
+    Command::new(CLEAR, [row.id.into()]).execute(connection)?;
     Ok(Settlement::Stored)
+}
+
+/// Whether this very end is what is stored: the acknowledgement was lost.
+fn is_stored(connection: &mut SqliteConnection, row: &FinishedRow) -> QueryResult<bool> {
+    const FIND: &str =
+        "SELECT EXISTS (SELECT 1 FROM turns WHERE id = ? AND owner = ? AND status = ? AND completed_at = ?)";
+    let values = [row.id.into(), row.owner.into(), row.status.into(), row.completed_at.into()];
+    Statement::<Bool, _>::new(FIND, values).get_result(connection)
 }

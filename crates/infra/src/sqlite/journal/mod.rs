@@ -1,14 +1,16 @@
 //! The turn journal: every write of a turn goes through the one writer, which batches whatever is queued.
 
 mod accept;
+mod claim;
 mod finish;
+mod target;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
 use domain::Unexpected;
 use domain::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn, Piece, Settlement, TurnJournal};
 
-use super::schema::{turn_pieces, turns};
+use super::statement::Command;
 use super::writer::Writer;
 use crate::sql::rows::FinishedRow;
 use crate::sql::values::Id;
@@ -26,18 +28,8 @@ impl TurnJournal for Journal {
         let start = i64::try_from(piece.offset).map_err(Unexpected::new)?;
         let turn = Id(piece.turn_id.as_uuid());
         let append = move |connection: &mut SqliteConnection| {
-            let running = turns::table.find(turn).filter(turns::status.eq("running"));
-            if !diesel::select(diesel::dsl::exists(running)).get_result::<bool>(connection)? {
-                return Ok(0);
-            }
-            diesel::insert_into(turn_pieces::table)
-                .values((
-                    turn_pieces::turn_id.eq(turn),
-                    turn_pieces::start_byte.eq(start),
-                    turn_pieces::text.eq(&piece.text),
-                ))
-                .on_conflict_do_nothing()
-                .execute(connection)
+            let values = [start.into(), piece.text.as_str().into(), turn.into()];
+            Command::new(include_str!("append.sql"), values).execute(connection)
         };
         self.0.write(append).await?;
         Ok(())
