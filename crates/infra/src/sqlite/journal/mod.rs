@@ -4,6 +4,8 @@ mod accept;
 mod claim;
 mod finish;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -14,6 +16,8 @@ use super::statement::Command;
 use super::writer::Writer;
 use crate::sql::rows::FinishedRow;
 use crate::sql::values::Id;
+
+const APPEND: &str = include_str!("append.sql");
 
 /// The turn journal in SQLite.
 pub(super) struct Journal(pub Writer);
@@ -29,7 +33,7 @@ impl TurnJournal for Journal {
         let turn = Id(piece.turn_id.as_uuid());
         let append = move |connection: &mut SqliteConnection| {
             let values = [start.into(), piece.text.as_str().into(), turn.into()];
-            Command::new(include_str!("append.sql"), values).execute(connection)
+            Command::new(APPEND, values).execute(connection)
         };
         self.0.write(append).await?;
         Ok(())
