@@ -86,25 +86,24 @@ mod tests {
 
     /// Replica 1 is alive, 2 died a moment ago and 3 two days ago; each runs the turn of its number.
     fn rows(now: i64) -> String {
-        let id = |n: u128| Uuid::from_u128(n);
-        let mut sql = format!(
-            "INSERT INTO users (id, username, hashed_password, email, account_created) VALUES ('{}', 'a', '', 'a', 0);",
-            id(9)
-        );
-        for (n, lease) in [(1, now + 1), (2, now - 1), (3, now - 2 * DAY)] {
-            let n = id(n);
-            sql += &format!(
+        let user = Uuid::from_u128(9);
+        let row = |(n, lease)| {
+            let n = Uuid::from_u128(n);
+            format!(
                 "INSERT INTO replicas VALUES ('{n}', {lease});
                  INSERT INTO conversations (id, user_id, created_at, updated_at, expiry_timestamp)
                  VALUES ('{n}', '{user}', 0, 0, 0);
                  INSERT INTO turns (id, conversation_id, user_id, seq, status, request_question, question_tokens,
                                     owner, entry_time, expiry_timestamp)
                  VALUES ('{n}', '{n}', '{user}', 1, 'running', 'q', 1, '{n}', 0, 0);
-                 INSERT INTO turn_pieces VALUES ('{n}', 0, 'ab'), ('{n}', 2, 'c'), ('{n}', 9, 'after a gap');",
-                user = id(9)
-            );
-        }
-        sql
+                 INSERT INTO turn_pieces VALUES ('{n}', 0, 'ab'), ('{n}', 2, 'c'), ('{n}', 9, 'after a gap');"
+            )
+        };
+        let rows = [(1, now + 1), (2, now - 1), (3, now - 2 * DAY)].map(row).concat();
+        format!(
+            "INSERT INTO users (id, username, hashed_password, email, account_created) \
+             VALUES ('{user}', 'a', '', 'a', 0); {rows}"
+        )
     }
 
     #[tokio::test]
