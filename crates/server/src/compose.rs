@@ -82,6 +82,7 @@ pub async fn compose(
         conversations: ConversationService::new(
             store.conversations,
             store.turns,
+            engine.clone(),
             clock.clone(),
             ids.clone(),
             default_ttl,

@@ -2,7 +2,7 @@
 
 use domain::Unexpected;
 use domain::chat::{AcceptError, AskError};
-use domain::conversation::Failure;
+use domain::conversation::{CreateError, Failure};
 use domain::page::ListError;
 use domain::session::{AuthenticateError, LoginError, TokenError};
 use domain::user::RegisterError;
@@ -75,6 +75,15 @@ impl From<ListError> for ApiError {
     }
 }
 
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::UnknownModel => Self::unknown_model(),
+            CreateError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
 impl From<AcceptError> for ApiError {
     fn from(error: AcceptError) -> Self {
         match error {
@@ -103,8 +112,7 @@ impl From<AcceptError> for ApiError {
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::UnknownModel => Self::new(ErrorCode::UnknownModel, "No engine offers that model.")
-                .with_errors(vec![FieldError::new("/model", "must be the name of a model that is offered")]),
+            AskError::UnknownModel => Self::unknown_model(),
             AskError::ConversationRequired => {
                 Self::new(ErrorCode::ConversationRequired, "A caller without a session must name a conversation.")
                     .with_errors(vec![FieldError::new("/conversation_id", "is required")])
@@ -113,7 +121,7 @@ impl From<AskError> for ApiError {
             AskError::EngineFailed { turn_id, failure, retry_after } => {
                 Self::engine_failed(failure).with_turn(turn_id).retry_after_at_least(retry_after)
             }
-            AskError::Unexpected(source) => source.into(),
+            AskError::Unsettled { turn_id, source } => Self::from(source).with_turn(turn_id),
         }
     }
 }
@@ -121,6 +129,11 @@ impl From<AskError> for ApiError {
 impl ApiError {
     pub(crate) fn store_unavailable() -> Self {
         Self::new(ErrorCode::StoreUnavailable, "The store cannot be reached for now. Try again.").retry_after(1)
+    }
+
+    fn unknown_model() -> Self {
+        Self::new(ErrorCode::UnknownModel, "No engine offers that model.")
+            .with_errors(vec![FieldError::new("/model", "must be the name of a model that is offered")])
     }
 
     fn overloaded() -> Self {

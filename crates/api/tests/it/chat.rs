@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use domain::Unexpected;
-use domain::chat::{AcceptError, ConversationChoice, Fingerprint, ModelInfo, Started};
-use domain::conversation::{Answer, Failure, IncompleteReason, ModelName, Part, TurnState};
+use domain::chat::{AcceptError, ConversationChoice, Fingerprint, RunningTurn, Started};
+use domain::conversation::{Answer, Failure, IncompleteReason, Part, TurnState};
 use domain::id::TurnId;
 use serde_json::json;
 
-use crate::harness::{Ports, answer, conversation_id, post_json, session_id, started, turn, turn_id, user_id};
+use crate::harness::{Ports, answer, conversation_id, model, post_json, session_id, started, turn, turn_id, user_id};
 
 fn ask(body: &str) -> TestRequest {
     post_json("/chat", body)
@@ -52,8 +52,6 @@ async fn a_question_is_answered() {
 #[actix_web::test]
 async fn conversation_and_model_are_passed_on() {
     let mut ports = Ports::with_caller();
-    let model = || ModelName::try_from("large".to_owned()).unwrap();
-    ports.engine.expect_models().return_once(move || vec![ModelInfo { name: model(), provider: "test".to_owned() }]);
     ports.runner.expect_start().return_once(move |plan| {
         assert_eq!(plan.turn.conversation, ConversationChoice::Existing(conversation_id()));
         assert_eq!(plan.turn.model, Some(model()));
@@ -124,9 +122,7 @@ async fn every_field_that_is_wrong_is_named_and_no_port_is_reached() {
 
 #[actix_web::test]
 async fn a_model_that_is_not_offered_is_refused() {
-    let mut ports = Ports::with_caller();
-    ports.engine.expect_models().return_once(Vec::new);
-    let reply = ports.server().send(ask(r#"{"question": "a", "model": "gpt-9"}"#)).await;
+    let reply = Ports::with_caller().server().send(ask(r#"{"question": "a", "model": "gpt-9"}"#)).await;
     assert_eq!(reply.problem(422, "unknown_model")["errors"][0]["pointer"], "/model");
 }
 
@@ -179,6 +175,17 @@ async fn a_store_that_fails_is_not_the_engines_fault() {
     away.server().send(ask(r#"{"question": "a"}"#)).await.problem(503, "store_unavailable");
     let broken = refusing(AcceptError::Unexpected(Unexpected::new("broken")));
     broken.server().send(ask(r#"{"question": "a"}"#)).await.problem(500, "internal");
+}
+
+#[actix_web::test]
+async fn a_turn_whose_end_is_not_known_is_named() {
+    let mut ports = Ports::with_caller();
+    ports.runner.expect_start().return_once(|_| {
+        let finished = Box::pin(std::future::ready(Err(Unexpected::unavailable("away"))));
+        Ok(Started::Running(RunningTurn { turn_id: turn_id(), conversation_id: conversation_id(), finished }))
+    });
+    let problem = ports.server().send(ask(r#"{"question": "a"}"#)).await.problem(503, "store_unavailable");
+    assert_eq!(problem["turn_id"], turn_id().to_string());
 }
 
 #[actix_web::test]

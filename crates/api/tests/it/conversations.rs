@@ -28,6 +28,13 @@ async fn a_conversation_is_made() {
 }
 
 #[actix_web::test]
+async fn a_model_that_is_not_offered_is_refused() {
+    let request = post_json("/api/v1/conversations", r#"{"model": "gpt-9"}"#);
+    let reply = Ports::with_caller().server().send(request).await;
+    assert_eq!(reply.problem(422, "unknown_model")["errors"][0]["pointer"], "/model");
+}
+
+#[actix_web::test]
 async fn everything_may_be_left_out() {
     let mut ports = Ports::with_caller();
     ports.conversations.expect_create().return_once(|_| Ok(()));

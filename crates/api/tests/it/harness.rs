@@ -12,12 +12,13 @@ use actix_web::web::Bytes;
 use api::{ApiSettings, Services, VersionInfo};
 use chrono::{DateTime, Utc};
 use domain::chat::{
-    ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, RunningTurn, Started,
+    ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, ModelInfo,
+    RunningTurn, Started,
 };
 use domain::clock::Clock;
 use domain::conversation::{
-    Answer, Conversation, ConversationService, Metadata, MockConversationRepository, MockTurnRepository, Question,
-    TimeToLive, Title, Turn, TurnKind, TurnState, Usage,
+    Answer, Conversation, ConversationService, Metadata, MockConversationRepository, MockTurnRepository, ModelName,
+    Question, TimeToLive, Title, Turn, TurnKind, TurnState, Usage,
 };
 use domain::health::MockStoreHealth;
 use domain::id::{ConversationId, IdGenerator, ReplicaId, SessionId, TurnId, UserId};
@@ -85,7 +86,7 @@ impl Ports {
         }
     }
 
-    /// [`TOKEN`] authenticates Ada; nothing else may be called.
+    /// [`TOKEN`] authenticates Ada, and the engine offers [`model`]; nothing else may be called.
     pub(crate) fn with_caller() -> Self {
         let mut ports = Self::untouched();
         ports.tokens.expect_verify().returning(|token| match token {
@@ -93,11 +94,13 @@ impl Ports {
             _ => Err(TokenError::Invalid("not ours".to_owned())),
         });
         ports.sessions.expect_find().returning(|_| Ok(Some(session())));
+        ports.engine.expect_models().returning(|| vec![ModelInfo { name: model(), provider: "test".to_owned() }]);
         ports
     }
 
     pub(crate) fn server(self) -> Server {
         crate::logging::listen();
+        let engine: Arc<dyn ChatEngine> = Arc::new(self.engine);
         let (users, hasher): (Arc<_>, Arc<_>) = (Arc::new(self.users), Arc::new(self.hasher));
         let (sessions, tokens): (Arc<_>, Arc<_>) = (Arc::new(self.sessions), Arc::new(self.tokens));
         let (clock, ids): (Arc<_>, Arc<_>) = (Arc::new(StoppedClock), Arc::new(CountingIds::default()));
@@ -123,11 +126,12 @@ impl Ports {
             conversations: ConversationService::new(
                 Arc::new(self.conversations),
                 Arc::new(self.turns),
+                engine.clone(),
                 clock.clone(),
                 ids.clone(),
                 default_ttl,
             ),
-            chat: ChatService::new(Arc::new(self.runner), Arc::new(self.engine), clock, ids.clone(), policy),
+            chat: ChatService::new(Arc::new(self.runner), engine, clock, ids.clone(), policy),
             store: Arc::new(self.store),
             ids,
         };
@@ -219,6 +223,11 @@ pub(crate) fn claims() -> AccessClaims {
 
 pub(crate) fn username() -> Username {
     Username::try_from("ada".to_owned()).unwrap()
+}
+
+/// The one model that there is.
+pub(crate) fn model() -> ModelName {
+    ModelName::try_from("large".to_owned()).unwrap()
 }
 
 pub(crate) fn session() -> Session {

@@ -147,3 +147,10 @@ pub trait ChatEngine: Send + Sync {
     /// Starts an answer.
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError>;
 }
+
+impl dyn ChatEngine {
+    /// Whether it offers that model.
+    pub fn offers(&self, model: &ModelName) -> bool {
+        self.models().iter().any(|offered| offered.name == *model)
+    }
+}

@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{AcceptedTurn, ContextBudget, EngineRequest, Generation, NewTurn, PastTurn, select_context};
+use crate::conversation::ModelName;
 
 /// A question, and how it shall be answered: what a [`super::TurnRunner`] is given.
 #[derive(Clone, Debug)]
@@ -9,17 +10,22 @@ pub struct TurnPlan {
     pub turn: NewTurn,
     /// How much of the conversation the engine is told.
     pub budget: ContextBudget,
+    /// What the engine offers.
+    pub offered: Vec<ModelName>,
 }
 
 impl TurnPlan {
     /// What the engine is asked, and the empty answer to fill. `accepted`'s context is used up.
+    ///
+    /// A conversation may outlive its model; then the engine's default answers.
     pub fn begin(&self, accepted: &mut AcceptedTurn, now: DateTime<Utc>) -> (EngineRequest, Generation) {
         let context: Vec<PastTurn> = select_context(std::mem::take(&mut accepted.context), self.budget, now);
+        let kept = accepted.conversation_model.take().filter(|model| self.offered.contains(model));
         let request = EngineRequest {
             turn_id: self.turn.id,
             conversation_id: accepted.conversation_id,
             user_id: self.turn.user_id,
-            model: self.turn.model.clone().or_else(|| accepted.conversation_model.take()),
+            model: self.turn.model.clone().or(kept),
             system: accepted.system.take(),
             context,
             question: self.turn.question.as_str().to_owned(),

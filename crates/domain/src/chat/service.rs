@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AcceptError, ChatEngine, ContextBudget, ConversationChoice, IdempotencyClaim, NewTurn, RunningTurn, Started,
-    TurnPlan, TurnRunner,
+    AcceptError, ChatEngine, ContextBudget, ConversationChoice, Finished, IdempotencyClaim, NewTurn, RunningTurn,
+    Started, TurnPlan, TurnRunner,
 };
 use crate::Unexpected;
 use crate::clock::Clock;
@@ -55,9 +55,14 @@ pub enum AskError {
         /// When to try again, if the engine said so.
         retry_after: Option<Duration>,
     },
-    /// A port failed after the question was accepted; the turn goes on.
-    #[error(transparent)]
-    Unexpected(#[from] Unexpected),
+    /// A port failed after the question was accepted. The turn goes on: how it ends can be read later.
+    #[error("turn {turn_id} could not be followed: {source}")]
+    Unsettled {
+        /// The turn.
+        turn_id: TurnId,
+        /// Why.
+        source: Unexpected,
+    },
 }
 
 /// What applies to every question.
@@ -98,24 +103,17 @@ impl ChatService {
     /// Once the question is accepted the answer is made and stored whether the caller waits for it or not.
     pub async fn ask(&self, caller: &Principal, ask: Ask) -> Result<Answered, AskError> {
         match self.start(caller, ask).await? {
-            Started::Replayed(turn) => Ok(Answered { turn: *turn, replayed: true }),
-            Started::Running(RunningTurn { finished, .. }) => {
-                let finished = finished.await?;
-                match finished.turn.state {
-                    TurnState::Failed(failure) => {
-                        let turn_id = finished.turn.id;
-                        Err(AskError::EngineFailed { turn_id, failure, retry_after: finished.retry_after })
-                    }
-                    _ => Ok(Answered { turn: finished.turn, replayed: false }),
-                }
+            Started::Replayed(turn) => answered(Finished { turn: *turn, retry_after: None }, true),
+            Started::Running(RunningTurn { turn_id, finished, .. }) => {
+                let finished = finished.await.map_err(|source| AskError::Unsettled { turn_id, source })?;
+                answered(finished, false)
             }
         }
     }
 
     async fn start(&self, caller: &Principal, ask: Ask) -> Result<Started, AskError> {
-        if let Some(model) = &ask.model
-            && !self.engine.models().iter().any(|offered| offered.name == *model)
-        {
+        let offered: Vec<ModelName> = self.engine.models().into_iter().map(|model| model.name).collect();
+        if ask.model.as_ref().is_some_and(|model| !offered.contains(model)) {
             return Err(AskError::UnknownModel);
         }
         let conversation = match ask.conversation {
@@ -136,6 +134,14 @@ impl ChatService {
             context_turns: self.policy.budget.max_turns,
             idempotency: ask.idempotency,
         };
-        Ok(self.runner.start(TurnPlan { turn, budget: self.policy.budget }).await?)
+        Ok(self.runner.start(TurnPlan { turn, budget: self.policy.budget, offered }).await?)
+    }
+}
+
+/// Whoever the turn was first made for: one that failed is no answer.
+fn answered(Finished { turn, retry_after }: Finished, replayed: bool) -> Result<Answered, AskError> {
+    match turn.state {
+        TurnState::Failed(failure) => Err(AskError::EngineFailed { turn_id: turn.id, failure, retry_after }),
+        _ => Ok(Answered { turn, replayed }),
     }
 }

@@ -12,7 +12,7 @@ pub use model::{
 };
 pub use part::Part;
 pub use repository::{ConversationRepository, TurnRepository};
-pub use service::{ConversationDraft, ConversationService};
+pub use service::{ConversationDraft, ConversationService, CreateError};
 pub use turn::{Answer, Failure, IncompleteReason, Question, Turn, TurnKind, TurnState, UnknownName, Usage};
 
 #[cfg(feature = "mock")]

@@ -5,6 +5,7 @@ use super::{
     TurnRepository,
 };
 use crate::Unexpected;
+use crate::chat::ChatEngine;
 use crate::clock::Clock;
 use crate::id::{ConversationId, IdGenerator, TurnId};
 use crate::page::{ListError, Page, PageRequest};
@@ -25,30 +26,48 @@ pub struct ConversationDraft {
     pub ttl: Option<TimeToLive>,
 }
 
+/// Why a conversation was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// No engine offers its model, so that no question in it could be answered.
+    #[error("there is no such model")]
+    UnknownModel,
+    /// A port failed.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
 /// Use case: making and reading conversations. Callers see their own only.
 #[derive(Clone)]
 pub struct ConversationService {
     conversations: Arc<dyn ConversationRepository>,
     turns: Arc<dyn TurnRepository>,
+    engine: Arc<dyn ChatEngine>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     default_ttl: TimeToLive,
 }
 
 impl ConversationService {
-    /// The use case over these ports; a conversation without a time of its own is kept for `default_ttl`.
+    /// The use case over these ports. `engine` is asked only what it offers; a conversation without a time of its own is kept for `default_ttl`.
     pub fn new(
         conversations: Arc<dyn ConversationRepository>,
         turns: Arc<dyn TurnRepository>,
+        engine: Arc<dyn ChatEngine>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         default_ttl: TimeToLive,
     ) -> Self {
-        Self { conversations, turns, clock, ids, default_ttl }
+        Self { conversations, turns, engine, clock, ids, default_ttl }
     }
 
     /// Makes a conversation and returns it.
-    pub async fn create(&self, caller: &Principal, draft: ConversationDraft) -> Result<Conversation, Unexpected> {
+    pub async fn create(&self, caller: &Principal, draft: ConversationDraft) -> Result<Conversation, CreateError> {
+        if let Some(model) = &draft.model
+            && !self.engine.offers(model)
+        {
+            return Err(CreateError::UnknownModel);
+        }
         let created_at = self.clock.now();
         let conversation = NewConversation {
             id: ConversationId::generate(&*self.ids),

@@ -75,6 +75,7 @@ async fn the_runner_is_told_everything_that_applies() {
             && plan.turn.entry_time == moment()
             && plan.turn.replica == ReplicaId::from_uuid(uuid(500))
             && (plan.turn.user_id, plan.turn.session_id) == (ada().id, caller().session_id)
+            && plan.offered == [valid("small"), valid("large")]
             && plan.turn.question == valid("Who am I?")
             && plan.turn.model == Some(valid("large"))
             && plan.turn.idempotency == Some(claim.clone())
@@ -122,6 +123,15 @@ async fn a_replayed_answer_says_so() {
 }
 
 #[tokio::test]
+async fn a_failed_turn_is_no_answer_when_it_is_replayed_either() {
+    let stored = turn(TurnState::Failed(Failure::EngineError));
+    let started = Started::Replayed(Box::new(stored.clone()));
+    let failed = service(runner(|_| true, Ok(started))).ask(&caller(), ask()).await.unwrap_err();
+    let AskError::EngineFailed { turn_id, failure, retry_after } = failed else { panic!("{failed:?}") };
+    assert_eq!((turn_id, failure, retry_after), (stored.id, Failure::EngineError, None));
+}
+
+#[tokio::test]
 async fn a_refusal_is_passed_on() {
     let busy = AcceptError::ConversationBusy { running: TurnId::from_uuid(uuid(9)) };
     let refused = service(runner(|_| true, Err(busy))).ask(&caller(), ask()).await;
@@ -141,8 +151,9 @@ async fn a_turn_that_failed_is_an_error_with_its_reason_and_when_to_try_again() 
 }
 
 #[tokio::test]
-async fn an_answer_that_could_not_be_stored_is_no_answer() {
+async fn an_answer_that_could_not_be_stored_is_no_answer_but_its_turn_is_named() {
     let lost = Err(Unexpected::unavailable("the store is down"));
     let failed = service(runner(|_| true, Ok(running(lost)))).ask(&caller(), ask()).await;
-    assert!(matches!(failed, Err(AskError::Unexpected(source)) if source.is_unavailable()));
+    let Err(AskError::Unsettled { turn_id, source }) = failed else { panic!("{failed:?}") };
+    assert!(turn_id == TurnId::from_uuid(uuid(1)) && source.is_unavailable());
 }

@@ -6,7 +6,7 @@ use domain::Unexpected;
 use domain::chat::{
     AcceptError, Acceptance, AcceptedTurn, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream,
     FinishReason, Finished, FinishedTurn, InlineRunner, MockChatEngine, MockTurnJournal, PastTurn, RunningTurn,
-    Settlement, Started, TurnRunner,
+    Settlement, Started, TurnPlan, TurnRunner,
 };
 use domain::conversation::{Failure, IncompleteReason, TurnState};
 use domain::id::ConversationId;
@@ -180,4 +180,11 @@ async fn no_engine_is_asked_for_what_was_refused_or_answered_before() {
     let turn = run(journal, answered).await.unwrap().turn;
     let replayed = start(Ok(Acceptance::Replayed(Box::new(turn.clone())))).await;
     assert!(matches!(&replayed, Ok(Started::Replayed(again)) if **again == turn), "{replayed:?}");
+}
+
+#[test]
+fn a_model_that_is_no_longer_offered_gives_way_to_the_engines_default() {
+    let model_of = |plan: TurnPlan| plan.begin(&mut accepted(), moment()).0.model;
+    assert_eq!(model_of(plan()), Some(valid("the-conversations")));
+    assert_eq!(model_of(TurnPlan { offered: vec![valid("another")], ..plan() }), None);
 }

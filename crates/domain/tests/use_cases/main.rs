@@ -3,6 +3,7 @@
 
 mod authentication;
 mod chat;
+mod conversations;
 mod inline;
 mod login;
 mod registration;
@@ -83,5 +84,5 @@ fn plan() -> TurnPlan {
         context_turns: BUDGET.max_turns,
         idempotency: None,
     };
-    TurnPlan { turn, budget: BUDGET }
+    TurnPlan { turn, budget: BUDGET, offered: vec![valid("the-conversations")] }
 }
