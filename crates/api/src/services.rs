@@ -8,6 +8,8 @@ use domain::id::IdGenerator;
 use domain::session::{AuthenticationService, LoginService};
 use domain::user::{AccountService, RegistrationService};
 
+use crate::error::ApiError;
+
 /// The use cases and ports that the routes need.
 #[derive(Clone)]
 pub struct Services {
@@ -41,6 +43,11 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
+    /// Refuses, once the server is being stopped.
+    pub(crate) fn take_new_work(&self) -> Result<(), ApiError> {
+        if self.is_draining() { Err(ApiError::draining()) } else { Ok(()) }
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

@@ -94,10 +94,10 @@ pub(crate) async fn ask(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    if settings.is_draining() {
-        return Err(ApiError::draining());
-    }
+    settings.take_new_work()?;
     let bytes = body.read(MediaType::Json).await?;
+    // The body may have taken its time, and nobody waits for a turn that begins late.
+    settings.take_new_work()?;
     let idempotency = idempotency_claim(&request, &bytes)?;
     let ask = parse_json::<ChatRequest>(&bytes)?.into_ask(idempotency)?;
     let answered = chat.ask(&caller.0, ask).await?;

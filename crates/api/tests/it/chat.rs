@@ -1,11 +1,16 @@
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::test::TestRequest;
+use actix_web::web::Bytes;
 use domain::Unexpected;
 use domain::chat::{AcceptError, ConversationChoice, Fingerprint, RunningTurn, Started};
 use domain::conversation::{Answer, Failure, IncompleteReason, Part, TurnState};
 use domain::id::TurnId;
+use futures_util::stream;
 use serde_json::json;
 
 use crate::harness::{Ports, answer, conversation_id, model, post_json, session_id, started, turn, turn_id, user_id};
@@ -194,6 +199,17 @@ async fn a_server_that_is_stopped_takes_no_question() {
     server.drain();
     let problem = server.send(ask(r#"{"question": "a"}"#)).await.problem(503, "draining");
     assert_eq!(problem["retry_after"], 1);
+}
+
+#[actix_web::test]
+async fn a_server_that_is_stopped_while_the_question_comes_does_not_take_it() {
+    let server = Ports::with_caller().server();
+    let draining = server.settings.draining.clone();
+    let body = stream::once(async move {
+        draining.store(true, Ordering::Relaxed);
+        Ok::<_, PayloadError>(Bytes::from_static(br#"{"question": "a"}"#))
+    });
+    server.send_body(ask(""), Payload::Stream { payload: Box::pin(body) }).await.problem(503, "draining");
 }
 
 #[actix_web::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
@@ -153,9 +154,22 @@ impl Server {
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Reply {
+        self.send_with(request, None).await
+    }
+
+    /// The same with a body that does things while it comes.
+    pub(crate) async fn send_body(&self, request: TestRequest, body: Payload) -> Reply {
+        self.send_with(request, Some(body)).await
+    }
+
+    async fn send_with(&self, request: TestRequest, body: Option<Payload>) -> Reply {
         let app = actix_web::test::init_service(api::app(self.services.clone(), self.settings.clone())).await;
         let peer: SocketAddr = "203.0.113.7:4711".parse().unwrap();
-        let response = actix_web::test::call_service(&app, request.peer_addr(peer).to_request()).await;
+        let mut request = request.peer_addr(peer).to_request();
+        if let Some(body) = body {
+            request = request.replace_payload(body).0;
+        }
+        let response = actix_web::test::call_service(&app, request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = actix_web::test::read_body(response).await;
         Reply { status, headers, body }
