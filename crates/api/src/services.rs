@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use domain::chat::ChatService;
 use domain::conversation::ConversationService;
@@ -36,6 +37,8 @@ pub struct Services {
 pub struct ApiSettings {
     /// The most bytes of a request's body.
     pub max_body_bytes: usize,
+    /// The most time that a request's body may take to come.
+    pub body_timeout: Duration,
     /// What `/version` says.
     pub version: VersionInfo,
     /// Set by the server when it begins to stop: `/readyz` says 503 and no new turn is accepted.

@@ -21,6 +21,8 @@ use crate::translate;
 
 /// How long a client may take to send a request's head (reliability R14).
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long its body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than what common balancers keep idle connections for, so that they close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long `/readyz` says that the server is going, before the door is closed to new connections.
@@ -78,6 +80,7 @@ impl Application {
         let patience = Patience::share(settings.shutdown_seconds.duration());
         let api_settings = ApiSettings {
             max_body_bytes: settings.max_body_bytes.count(),
+            body_timeout: BODY_TIMEOUT,
             version: VersionInfo {
                 name: "colloquy",
                 version: env!("CARGO_PKG_VERSION"),

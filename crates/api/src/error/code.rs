@@ -55,6 +55,7 @@ codes! {
     RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed";
     NotFound = "not_found", NOT_FOUND, "Not found";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long";
     UsernameTaken = "username_taken", CONFLICT, "The username is taken";
     EmailTaken = "email_taken", CONFLICT, "The e-mail address is taken";
     ConversationBusy = "conversation_busy", CONFLICT, "The conversation is busy";

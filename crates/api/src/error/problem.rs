@@ -92,6 +92,10 @@ impl ApiError {
         if let Some(seconds) = self.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
         }
+        if self.code == ErrorCode::RequestTimeout {
+            // The rest of the body may still come, and is not the next request.
+            response.force_close();
+        }
         let problem = self.problem(instance, request_id);
         if self.speaks_oauth {
             let error_description = oauth_text(problem.detail);

@@ -3,6 +3,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
@@ -49,13 +50,18 @@ impl Body {
         parse_json(&self.read(MediaType::Json).await?)
     }
 
-    /// The body's bytes, if they are of that type, in UTF-8, not compressed, and not too many.
+    /// The body's bytes, if they are of that type, in UTF-8, not compressed, not too many and not too slow.
     pub(crate) async fn read(mut self, expected: MediaType) -> Result<Bytes, ApiError> {
-        let limit = registered::<ApiSettings>(&self.request)?.max_body_bytes;
+        let &ApiSettings { max_body_bytes: limit, body_timeout, .. } =
+            registered::<ApiSettings>(&self.request)?.as_ref();
         check_media_type(self.request.headers(), expected)?;
         if declared_length(self.request.headers()).is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
+        timeout(body_timeout, self.receive(limit)).await.map_err(|_| too_slow())?
+    }
+
+    async fn receive(&mut self, limit: usize) -> Result<Bytes, ApiError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.payload.next().await {
             let chunk = chunk.map_err(|_| ApiError::new(ErrorCode::InvalidRequest, "The body could not be read."))?;
@@ -92,6 +98,10 @@ fn declared_length(headers: &HeaderMap) -> Option<usize> {
 /// What is not text counts as empty: it can be nothing that is expected.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(ErrorCode::RequestTimeout, "The body did not come in time. Send it again, without pauses.")
 }
 
 fn too_large(limit: usize) -> ApiError {

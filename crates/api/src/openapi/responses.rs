@@ -26,6 +26,7 @@ problems! {
     /// Of every operation with a JSON body.
     JsonBody {
         "400": "`malformed_json`: the body is not JSON. `invalid_request`: it could not be read",
+        "408": "`request_timeout`: the body did not come in time",
         "413": "`payload_too_large`",
         "415": "`unsupported_media_type`: the body is not `application/json` in UTF-8",
         "422": "`validation_failed`: `errors` says which fields are wrong",

@@ -66,6 +66,7 @@ pub(crate) struct TokenResponse<'a> {
                            `unsupported_grant_type`: another grant than `password`",
             body = TokenProblem
         ),
+        (status = 408, description = "The body did not come in time", body = TokenProblem),
         (status = 413, description = "The body is too large", body = TokenProblem),
         (status = 415, description = "The body is no form", body = TokenProblem),
         (status = 500, description = "Internal error", body = TokenProblem),

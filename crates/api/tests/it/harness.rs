@@ -138,7 +138,15 @@ impl Ports {
         };
         let version = VersionInfo { name: "colloquy", version: "1.2.3", commit: Some("abc1234") };
         let draining = Arc::new(AtomicBool::new(false));
-        Server { services, settings: ApiSettings { max_body_bytes: MAX_BODY_BYTES, version, draining } }
+        Server {
+            services,
+            settings: ApiSettings {
+                max_body_bytes: MAX_BODY_BYTES,
+                body_timeout: Duration::from_secs(15),
+                version,
+                draining,
+            },
+        }
     }
 }
 

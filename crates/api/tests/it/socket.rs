@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 
-use crate::harness::{Ports, TOKEN, user};
+use crate::harness::{Ports, Server, TOKEN, user};
 
 /// Serves on a port of its own; returns its address. The server ends with the test's runtime.
-fn serve(ports: Ports) -> std::net::SocketAddr {
-    let server = ports.server();
-    let (services, settings) = (server.services, server.settings);
+fn serve(Server { services, settings }: Server) -> std::net::SocketAddr {
     let server = HttpServer::new(move || api::app(services.clone(), settings.clone()))
         .workers(1)
         .disable_signals()
@@ -51,7 +49,7 @@ impl Connection {
 }
 
 async fn on_a_connection(ports: Ports, scenario: impl FnOnce(Connection) + Send + 'static) {
-    let address = serve(ports);
+    let address = serve(ports.server());
     actix_web::rt::task::spawn_blocking(move || scenario(Connection::open(address))).await.unwrap();
 }
 
@@ -109,6 +107,25 @@ async fn a_body_that_never_says_how_long_it_is_is_cut_off() {
         assert!(head.starts_with("HTTP/1.1 413"), "{head}");
     })
     .await;
+}
+
+#[actix_web::test]
+async fn a_body_that_takes_too_long_is_given_up_with_its_connection() {
+    let mut server = Ports::with_caller().server();
+    server.settings.body_timeout = Duration::from_millis(50);
+    let address = serve(server);
+    let scenario = move || {
+        let mut connection = Connection::open(address);
+        let head = connection.send(&format!(
+            "POST /chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/json\r\nContent-Length: 17\r\n\r\n{{\"questi"
+        ));
+        assert!(head.starts_with("HTTP/1.1 408"), "{head}");
+        assert!(head.to_lowercase().contains("connection: close"), "{head}");
+        assert!(connection.body(&head).contains("\"request_timeout\""));
+        assert_eq!(connection.0.read(&mut [0]).unwrap(), 0, "the connection is closed");
+    };
+    actix_web::rt::task::spawn_blocking(scenario).await.unwrap();
 }
 
 #[actix_web::test]
