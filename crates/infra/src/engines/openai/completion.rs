@@ -99,7 +99,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
             }
             "data" if !value.trim().is_empty() => Ok(self.take(parse(value.as_bytes(), &self.failures)?)),
             // llama.cpp reports its failures in a field of their own.
-            "error" => Err(self.failures.reported(value)),
+            "error" => Err(self.failures.reported(&serde_json::from_str(value).unwrap_or_default())),
             _ => Ok(String::new()),
         }
     }
@@ -141,10 +141,9 @@ pub(super) fn whole(body: &[u8], failures: &Failures) -> Result<Vec<EngineEvent>
 }
 
 fn parse(json: &[u8], failures: &Failures) -> Result<Chunk, EngineError> {
-    let chunk: Chunk = serde_json::from_slice(json)
-        .map_err(|error| EngineError::new(EngineErrorKind::BadResponse, format!("no chat completion: {error}")))?;
+    let chunk: Chunk = serde_json::from_slice(json).map_err(|error| failures.unreadable(json, &error))?;
     match chunk.error() {
-        Some(error) => Err(failures.reported(&error.to_string())),
+        Some(error) => Err(failures.reported(error)),
         None => Ok(chunk),
     }
 }

@@ -1,4 +1,7 @@
 //! What went wrong, and what of it may be written to the log.
+//!
+//! An error's text is logged wherever the server runs, so that it holds nothing but what the server calls its failure:
+//! servers quote the question in their messages. The whole of what they say is logged at `DEBUG`, here and nowhere else.
 
 use std::time::Duration;
 
@@ -7,6 +10,7 @@ use domain::chat::{EngineError, EngineErrorKind};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 /// The most that is read of an error's body, in bytes.
@@ -14,6 +18,9 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// The most of it that gets into the log, in characters.
 const MAX_LOGGED: usize = 1024;
+
+/// The most of a name that a server gives its failure, in characters.
+const MAX_NAME: usize = 64;
 
 /// The most that a server may ask to be left alone; more is a mistake of its clock or of ours.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,13 +38,42 @@ impl Failures {
         let retry_after = retry_after(response.headers());
         // The status says enough if the body cannot be read.
         let body = read_up_to(response, MAX_ERROR_BODY, deadline).await.unwrap_or_default();
-        let text = format!("status {status}: {}", self.loggable(&String::from_utf8_lossy(&body)));
+        self.log(&String::from_utf8_lossy(&body));
+        let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let text = format!("status {}{}", status.as_u16(), self.names(document.get("error").unwrap_or(&document)));
         EngineError::new(kind_of(status), text).with_retry_after(retry_after)
     }
 
     /// A failure that the server reports in the midst of an answer.
-    pub(super) fn reported(&self, report: &str) -> EngineError {
-        EngineError::new(EngineErrorKind::BadResponse, format!("the server reports: {}", self.loggable(report)))
+    pub(super) fn reported(&self, report: &Value) -> EngineError {
+        self.log(&report.to_string());
+        EngineError::new(EngineErrorKind::BadResponse, format!("the server reports a failure{}", self.names(report)))
+    }
+
+    /// Something that is no answer. serde's own message would quote it.
+    pub(super) fn unreadable(&self, text: &[u8], error: &serde_json::Error) -> EngineError {
+        self.log(&String::from_utf8_lossy(text));
+        let (category, line, column) = (error.classify(), error.line(), error.column());
+        let text = format!("no chat completion: {category:?} at line {line} column {column}");
+        EngineError::new(EngineErrorKind::BadResponse, text)
+    }
+
+    fn log(&self, said: &str) {
+        tracing::debug!(said = self.loggable(said), "an engine's server failed");
+    }
+
+    /// What the server calls its failure, for the end of a sentence: ` (type insufficient_quota, code 7)`.
+    fn names(&self, report: &Value) -> String {
+        let named = ["type", "code"].into_iter().filter_map(|field| {
+            let name = match report.get(field)? {
+                Value::String(name) => self.loggable(name),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            };
+            Some(format!("{field} {}", identifier(&name)?))
+        });
+        let named: Vec<String> = named.collect();
+        if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
     }
 
     /// A text on one line, not too long, and without the key.
@@ -48,6 +84,12 @@ impl Failures {
         };
         without_key.chars().take(MAX_LOGGED).map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
+}
+
+/// A name as programs give them; whatever has blanks or is long may be prose, and quote.
+fn identifier(name: &str) -> Option<&str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']');
+    (!name.is_empty() && name.len() <= MAX_NAME && name.chars().all(is_name)).then_some(name)
 }
 
 /// A server that did not say anything in time.
@@ -106,6 +148,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use reqwest::header::HeaderValue;
+    use serde_json::json;
 
     use super::*;
 
@@ -153,11 +196,39 @@ mod tests {
         }
     }
 
+    fn failures() -> Failures {
+        Failures { key: Some(SecretString::from("sk-secret")) }
+    }
+
     #[test]
-    fn a_failure_is_logged_on_one_short_line_without_the_key() {
-        let failures = Failures { key: Some(SecretString::from("sk-secret")) };
-        let text = failures.reported(&format!("key sk-secret\nis wrong{}", "!".repeat(9999))).to_string();
-        assert!(text.contains("key [key] is wrong!"), "{text}");
-        assert!(text.len() < 1200);
+    fn what_a_server_says_is_logged_on_one_short_line_without_the_key() {
+        let text = failures().loggable(&format!("key sk-secret\nis wrong{}", "!".repeat(9999)));
+        assert!(text.starts_with("key [key] is wrong!"), "{text}");
+        assert_eq!(text.chars().count(), MAX_LOGGED);
+    }
+
+    #[test]
+    fn an_error_has_the_servers_names_for_it_and_none_of_its_prose() {
+        for (report, expected) in [
+            (
+                json!({"type": "insufficient_quota", "code": 7, "message": "my name is Ada"}),
+                "failure (type insufficient_quota, code 7)",
+            ),
+            (json!({"type": "my name is Ada", "code": "a".repeat(65)}), "failure"),
+            (json!({"type": "sk-secret", "code": null}), "failure (type [key])"),
+            (json!({"type": {"name": "Ada"}, "code": "Ada\nLovelace"}), "failure"),
+            (json!("my name is Ada"), "failure"),
+        ] {
+            let text = failures().reported(&report).to_string();
+            assert!(text.ends_with(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        let said = br#"{"choices": "my name is Ada"}"#;
+        let error = serde_json::from_slice::<Vec<u8>>(said).unwrap_err();
+        let text = failures().unreadable(said, &error).to_string();
+        assert!(text.ends_with("no chat completion: Data at line 1 column 0"), "{text}");
     }
 }

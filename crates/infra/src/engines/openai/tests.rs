@@ -452,7 +452,23 @@ async fn a_server_that_is_too_busy_says_when_to_come_back() {
     let told = told_by_response(response).await;
     let error = told.error.unwrap();
     assert_eq!((error.kind, error.retry_after), (EngineErrorKind::Unavailable, Some(Duration::from_secs(7))));
-    assert!(error.to_string().contains("429") && error.to_string().contains("busy"), "{error}");
+    assert!(error.to_string().ends_with(": status 429"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_its_failure_is_not_in_the_error() {
+    let body =
+        r#"{"error": {"message": "no answer to: my name is Ada", "type": "invalid_request_error", "code": null}}"#;
+    let response = format!("HTTP/1.1 400 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let refused = told_by_response(response).await.error.unwrap().to_string();
+    assert!(refused.ends_with(": status 400 (type invalid_request_error)"), "{refused}");
+
+    for event in
+        [format!("data: {body}"), format!("error: {body}"), r#"data: {"choices": "my name is Ada"}"#.to_owned()]
+    {
+        let failed = told(&format!("{event}\n\n")).await.error.unwrap().to_string();
+        assert!(!failed.contains("Ada"), "{failed}");
+    }
 }
 
 #[tokio::test]
