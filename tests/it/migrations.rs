@@ -46,6 +46,37 @@ fn commands_migrate_sqlite_at_once() {
     eight_at_once(Backend::Sqlite);
 }
 
+#[test]
+fn a_command_fills_an_empty_file_and_does_not_bring_an_old_one_up_to_date() {
+    let database = Database::empty(Backend::Sqlite);
+    drop(open(database.settings(), Opener::Command).unwrap());
+    let step = revert(database.settings()).unwrap().unwrap();
+    assert!(matches!(open(database.settings(), Opener::Command), Err(StoreError::SchemaOutdated)));
+    assert_eq!(migrate(database.settings()).unwrap(), [step], "it was left as it was");
+    drop(open(database.settings(), Opener::Command).unwrap());
+    revert(database.settings()).unwrap();
+    drop(open(database.settings(), Opener::Server).unwrap());
+    assert!(migrate(database.settings()).unwrap().is_empty(), "a server brings it up to date");
+}
+
+#[test]
+fn a_step_is_not_taken_back_under_a_running_server() {
+    let database = Database::empty(Backend::Sqlite);
+    let server = open(database.settings(), Opener::Server).unwrap();
+    assert!(matches!(revert(database.settings()), Err(StoreError::Locked(_))));
+    assert!(migrate(database.settings()).unwrap().is_empty(), "with nothing to do there is no need for the lock");
+    drop(server);
+}
+
+#[test]
+fn steps_are_named_as_their_directories_are() {
+    let database = Database::empty(Backend::Sqlite);
+    for step in migrate(database.settings()).unwrap() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/").to_owned() + &step;
+        assert!(std::path::Path::new(&directory).is_dir(), "{step}");
+    }
+}
+
 #[tokio::test]
 async fn postgres_with_an_old_schema_is_not_opened() {
     let database = Database::empty(Backend::Postgres);

@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use diesel::backend::Backend;
+use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel_migrations::EmbeddedMigrations;
 use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
@@ -91,8 +94,9 @@ pub enum MigrationError {
 
 /// Opens the store.
 ///
-/// A SQLite file is made and brought up to date here; PostgreSQL is brought up to date by [`migrate`], and a
-/// schema that lacks steps is [`StoreError::SchemaOutdated`].
+/// A SQLite file that is not there, or is empty, is filled here; one that lacks steps is brought up to date for
+/// [`Opener::Server`]. Everything else is brought up to date by [`migrate`], and a schema that lacks steps is
+/// [`StoreError::SchemaOutdated`].
 pub fn open(settings: &StoreSettings, opener: Opener) -> Result<Store, StoreError> {
     match settings {
         StoreSettings::Postgres(settings) => {
@@ -107,17 +111,31 @@ pub fn open(settings: &StoreSettings, opener: Opener) -> Result<Store, StoreErro
 }
 
 /// Applies the steps that the schema lacks, and returns their names.
+///
+/// A SQLite file that lacks some and is used by a server is [`StoreError::Locked`].
 pub fn migrate(settings: &StoreSettings) -> Result<Vec<String>, StoreError> {
     match settings {
         StoreSettings::Postgres(settings) => Ok(postgres::migrations::apply(&mut postgres::connect(settings)?)?),
-        StoreSettings::Sqlite(settings) => Ok(sqlite::migrations::apply(&mut sqlite::connect(settings)?)?),
+        StoreSettings::Sqlite(settings) => sqlite::migrate(settings),
     }
 }
 
 /// Takes the newest step back, and returns its name; `None` if there is nothing to take back.
+///
+/// A SQLite file that is used by a server is [`StoreError::Locked`].
 pub fn revert(settings: &StoreSettings) -> Result<Option<String>, StoreError> {
     match settings {
         StoreSettings::Postgres(settings) => Ok(postgres::migrations::revert(&mut postgres::connect(settings)?)?),
-        StoreSettings::Sqlite(settings) => Ok(sqlite::migrations::revert(&mut sqlite::connect(settings)?)?),
+        StoreSettings::Sqlite(settings) => sqlite::revert(settings),
     }
+}
+
+/// A step as its directory is named. diesel gives back versions, which nobody finds again.
+pub(crate) fn step_name<DB: Backend>(
+    steps: &EmbeddedMigrations,
+    version: &MigrationVersion<'_>,
+) -> Result<String, MigrationError> {
+    let known = MigrationSource::<DB>::migrations(steps).map_err(MigrationError::Step)?;
+    let step = known.iter().find(|step| step.name().version() == *version);
+    Ok(step.map_or_else(|| version.to_string(), |step| step.name().to_string()))
 }

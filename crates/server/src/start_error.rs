@@ -68,6 +68,9 @@ impl StartError {
                 let next = "run `colloquy migrate`, or start with `colloquy serve --auto-migrate`";
                 Problem::new(self, store, next)
             }
+            Self::Store { store, source: StoreError::Locked(_) } => {
+                Problem::new(self, store, "stop that server, and try again; only one can use the file")
+            }
             Self::Store { store, .. } => {
                 Problem::new(self, store, "correct `database.url` (or DATABASE_URL), or mend the store, and try again")
             }

@@ -7,7 +7,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::store::MigrationError;
+use crate::store::{MigrationError, step_name};
 
 const STEPS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -15,7 +15,7 @@ const STEPS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 pub fn apply(connection: &mut SqliteConnection) -> Result<Vec<String>, MigrationError> {
     connection.immediate_transaction(|connection| {
         let steps = connection.run_pending_migrations(STEPS).map_err(MigrationError::Step)?;
-        Ok(steps.iter().map(ToString::to_string).collect())
+        steps.iter().map(|version| step_name::<Sqlite>(&STEPS, version)).collect()
     })
 }
 
@@ -26,8 +26,14 @@ pub fn revert(connection: &mut SqliteConnection) -> Result<Option<String>, Migra
         if applied.is_empty() {
             return Ok(None);
         }
-        connection.revert_last_migration(STEPS).map(|step| Some(step.to_string())).map_err(MigrationError::Step)
+        let version = connection.revert_last_migration(STEPS).map_err(MigrationError::Step)?;
+        step_name::<Sqlite>(&STEPS, &version).map(Some)
     })
+}
+
+/// Whether there is nothing at all in the file.
+pub fn is_empty(connection: &mut SqliteConnection) -> Result<bool, MigrationError> {
+    Ok(diesel::select(sql::<Bool>("NOT EXISTS (SELECT 1 FROM sqlite_schema)")).get_result(connection)?)
 }
 
 /// Whether the schema has the newest step that this build knows. It only reads.

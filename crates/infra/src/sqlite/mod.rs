@@ -18,5 +18,5 @@ mod turn;
 mod user;
 mod writer;
 
-pub(crate) use store::connect;
 pub use store::{SqliteSettings, open};
+pub(crate) use store::{migrate, revert};

@@ -1,7 +1,8 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use domain::clock::Clock;
@@ -35,7 +36,12 @@ pub struct SqliteSettings {
     pub journal_queue: usize,
 }
 
-/// The store's ports, over a file that is brought up to date first.
+/// How long a migration waits for another one; one that a server holds off longer will not end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The store's ports. A server brings the file up to date first; a command fills one that is empty, and takes no other
+/// one that is outdated.
 pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreError> {
     create(settings)?;
     let lock = match opener {
@@ -43,7 +49,12 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         Opener::Command => None,
     };
     let mut connection = connect(settings)?;
-    migrations::apply(&mut connection)?;
+    let may_apply = lock.is_some() || migrations::is_empty(&mut connection)?;
+    if may_apply {
+        migrations::apply(&mut connection)?;
+    } else if !migrations::is_current(&mut connection)? {
+        return Err(StoreError::SchemaOutdated);
+    }
     if lock.is_some() {
         // Whoever holds the lock is the only server there is: every other lease is a dead one's.
         diesel::delete(replicas::table).execute(&mut connection).map_err(unusable)?;
@@ -64,8 +75,32 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
     })
 }
 
+/// Applies the steps that the file lacks, and returns their names. No server may be using a file that lacks some.
+pub(crate) fn migrate(settings: &SqliteSettings) -> Result<Vec<String>, StoreError> {
+    let mut connection = connect(settings)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if migrations::is_current(&mut connection)? {
+            return Ok(Vec::new());
+        }
+        match ServerLock::take(&settings.path) {
+            Ok(_lock) => return Ok(migrations::apply(&mut connection)?),
+            // Perhaps it is a server that starts, or another command that does the same.
+            Err(StoreError::Locked(_)) if Instant::now() < deadline => thread::sleep(GLANCE),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Takes the newest step back, and returns its name. No server may be using the file.
+pub(crate) fn revert(settings: &SqliteSettings) -> Result<Option<String>, StoreError> {
+    let mut connection = connect(settings)?;
+    let _lock = ServerLock::take(&settings.path)?;
+    Ok(migrations::revert(&mut connection)?)
+}
+
 /// A connection for work on the schema.
-pub(crate) fn connect(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
+fn connect(settings: &SqliteSettings) -> Result<SqliteConnection, StoreError> {
     create(settings)?;
     let options = ConnectionOptions { path: settings.path.clone(), access: Access::Write };
     SqliteConnection::connect(&options).map_err(|error| StoreError::Unreachable(error.to_string()))
