@@ -72,7 +72,8 @@ fn secrets(configuration: &Configuration) -> Finding {
 
 /// The two are one look at the store; an outdated schema is a store that works.
 fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding)> {
-    if let StoreLocation::Sqlite(path) = configuration.store()
+    let location = configuration.store();
+    if let StoreLocation::Sqlite(path) = &location
         // A file without a byte is as good as none, and opening it would fill it.
         && std::fs::metadata(&path).map_or(true, |file| file.len() == 0)
     {
