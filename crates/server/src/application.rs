@@ -13,9 +13,11 @@ use infra::live::{Heartbeat, LiveRunner};
 
 use crate::banner::Banner;
 use crate::compose::{Composition, compose};
+use crate::patience::Patience;
 use crate::settings::{Configuration, Environment, ServerSettings};
 use crate::signals::{StopSignal, StopSignals};
 use crate::signing_secret::{self, SecretSource};
+use crate::socket;
 use crate::start_error::StartError;
 use crate::translate;
 
@@ -50,23 +52,6 @@ pub enum Stopped {
     AtOnce,
 }
 
-/// How the time for stopping is spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Patience {
-    /// For answers that are being made.
-    turns: Duration,
-    /// For the responses that carry them, in whole seconds as actix wants them.
-    responses: Duration,
-}
-
-impl Patience {
-    /// A fifth, but at least a second, is kept for responses; who has only a second gives it to them.
-    fn share(total: Duration) -> Self {
-        let responses = Duration::from_secs((total.as_secs() / 5).max(1));
-        Self { turns: total.saturating_sub(responses), responses }
-    }
-}
-
 impl Application {
     /// Connects everything and begins to listen. It must run inside the main runtime.
     pub async fn build(configuration: &Configuration, environment: &Environment) -> Result<Self, StartError> {
@@ -97,9 +82,10 @@ impl Application {
             .keep_alive(KEEP_ALIVE)
             // Otherwise a client that hangs up is noticed only when something is written to it.
             .h1_allow_half_closed(false)
+            .on_connect(|connection, _| socket::bound(connection))
             // SIGTERM would close the listener before `/readyz` could say that the server is going.
             .disable_signals()
-            .shutdown_timeout(patience.responses.as_secs())
+            .shutdown_timeout(patience.responses.as_secs().max(1))
             .bind((host, port))
             .map_err(|source| StartError::Bind { host: host.to_owned(), port, source })?;
         let address = bound.addrs().first().copied().ok_or_else(|| no_address(settings))?;
@@ -148,10 +134,13 @@ impl Application {
         tracing::info!(?signal, "stopping; a second signal stops at once");
 
         let stop = async {
-            tokio::join!(runner.drain(patience.turns), notice(signal, patience));
-            handle.stop(true).await;
+            let drained = within(patience.turns + patience.cut_off, runner.drain(patience.turns));
+            tokio::join!(drained, notice(signal, patience));
+            within(patience.responses, handle.stop(true)).await;
+            // Now nobody can ask any more; a question that came between the last look and the closed door is cut off.
+            within(patience.latecomers, runner.drain(Duration::ZERO)).await;
             // Whatever is still running was cut off; other replicas need not wait for the lease to end.
-            heartbeat.stop().await;
+            within(patience.lease, heartbeat.stop()).await;
         };
         tokio::select! {
             () = stop => {
@@ -163,6 +152,13 @@ impl Application {
                 Ok(Stopped::AtOnce)
             }
         }
+    }
+}
+
+/// What is not done in its time is left: the time for stopping is not ours.
+async fn within(time: Duration, step: impl Future<Output = ()>) {
+    if tokio::time::timeout(time, step).await.is_err() {
+        tracing::warn!(?time, "a step of stopping took too long and was left");
     }
 }
 
@@ -186,18 +182,5 @@ fn report_secret(source: &SecretSource) {
             "others on this machine could read the signing secret; its mode is 0600 now. \
              If one of them may have, remove the file: everybody has to log in again"
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_for_stopping_is_never_exceeded() {
-        for (total, turns, responses) in [(25, 20, 5), (5, 4, 1), (2, 1, 1), (1, 0, 1), (600, 480, 120)] {
-            let patience = Patience::share(Duration::from_secs(total));
-            assert_eq!((patience.turns.as_secs(), patience.responses.as_secs()), (turns, responses));
-        }
     }
 }

@@ -1,18 +1,15 @@
 use std::process::ExitCode;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 
 use super::{CommandError, Console};
 use crate::application::{Application, Stopped};
+use crate::patience::Patience;
 use crate::problem::Problem;
 use crate::settings::{Configuration, Environment};
 use crate::signals::StopSignals;
 use crate::start_error::StartError;
 use crate::telemetry;
-
-/// What blocking work may still take once everything has ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// `colloquy serve`.
 pub(super) fn run(
@@ -31,7 +28,7 @@ pub(super) fn run(
         let _closed = console.out.write_all(application.banner().as_bytes()).and_then(|()| console.out.flush());
         application.run_until_stopped(signals).await.map_err(StartError::System)
     });
-    runtime.shutdown_timeout(LAST_WORDS);
+    runtime.shutdown_timeout(Patience::share(configuration.settings.server.shutdown_seconds.duration()).last_words);
     Ok(match stopped? {
         Stopped::Gracefully => ExitCode::SUCCESS,
         Stopped::AtOnce => ExitCode::FAILURE,
