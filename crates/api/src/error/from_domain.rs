@@ -145,7 +145,8 @@ impl ApiError {
             Failure::EngineUnavailable => Self::new(
                 ErrorCode::EngineUnavailable,
                 "The engine cannot be reached, or has too much to do. The question is stored; ask again later.",
-            ),
+            )
+            .retry_after(1),
             Failure::EngineTimeout => Self::new(
                 ErrorCode::EngineTimeout,
                 "The engine did not answer in time. The question is stored; ask again.",

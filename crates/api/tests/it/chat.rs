@@ -163,6 +163,7 @@ async fn an_engine_that_gives_nothing_is_a_bad_gateway() {
     for (failure, retry_after, status, seconds) in [
         (Failure::EngineError, None, 502, None),
         (Failure::EngineUnavailable, Some(wait), 503, Some(7)),
+        (Failure::EngineUnavailable, None, 503, Some(1)),
         (Failure::EngineTimeout, None, 504, None),
     ] {
         let mut ports = Ports::with_caller();
