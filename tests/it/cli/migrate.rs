@@ -10,7 +10,7 @@ use crate::support::on_both_stores;
 on_both_stores!(migrate_goes_up_and_down);
 
 /// What a step is called when it is told, at the least.
-const FOUNDATION: &str = "000001";
+const FOUNDATION: &str = "2026-11-23-000001_foundation";
 
 async fn migrate_goes_up_and_down(backend: Backend) {
     let installation = Installation::over(Database::empty(backend));

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::store::MigrationError;
+use crate::store::{MigrationError, step_name};
 
 const STEPS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -21,7 +21,7 @@ const LOCK: i64 = 0x636f_6c6c_6f71_7579;
 pub fn apply(connection: &mut PgConnection) -> Result<Vec<String>, MigrationError> {
     locked(connection, |connection| {
         let steps = connection.run_pending_migrations(STEPS).map_err(MigrationError::Step)?;
-        Ok(steps.iter().map(ToString::to_string).collect())
+        steps.iter().map(|version| step_name::<Pg>(&STEPS, version)).collect()
     })
 }
 
@@ -32,7 +32,8 @@ pub fn revert(connection: &mut PgConnection) -> Result<Option<String>, Migration
         if applied.is_empty() {
             return Ok(None);
         }
-        connection.revert_last_migration(STEPS).map(|step| Some(step.to_string())).map_err(MigrationError::Step)
+        let version = connection.revert_last_migration(STEPS).map_err(MigrationError::Step)?;
+        step_name::<Pg>(&STEPS, &version).map(Some)
     })
 }
 
