@@ -24,9 +24,9 @@ impl Patience {
     /// rest a fifth, but at least a second, is for responses.
     pub(crate) fn share(total: Duration) -> Self {
         let step = (total / 10).min(Duration::from_secs(1));
-        let rest = total - 5 * step;
+        let rest = total.saturating_sub(5 * step);
         let responses = (rest / 5).max(Duration::from_secs(1)).min(rest);
-        Self { turns: rest - responses, cut_off: 2 * step, responses, latecomers: step, lease: step, last_words: step }
+        Self { turns: rest.saturating_sub(responses), cut_off: 2 * step, responses, latecomers: step, lease: step, last_words: step }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::on_both_stores;
 
 on_both_stores!(migrate_goes_up_and_down);
 
-/// What a step is called when it is told, at the least.
+/// What a step is called when it is told.
 const FOUNDATION: &str = "2026-11-23-000001_foundation";
 
 async fn migrate_goes_up_and_down(backend: Backend) {

@@ -75,7 +75,7 @@ fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding
     let location = configuration.store();
     if let StoreLocation::Sqlite(path) = &location
         // A file without a byte is as good as none, and opening it would fill it.
-        && std::fs::metadata(&path).map_or(true, |file| file.len() == 0)
+        && std::fs::metadata(path).map_or(true, |file| file.len() == 0)
     {
         return vec![("store", Ok(format!("{} is made at the first start", path.display())))];
     }
