@@ -1,7 +1,7 @@
 //! What the server is told: defaults, a profile, a file, the environment and flags, later over earlier.
 //!
 //! [`load`] reads them all; an unknown key or a value that breaks its rule is a [`SettingsError`] that names the
-//! key, where it was said and what to do. The types in [`sections`] are the truth about which keys there are:
+//! key, where it was said and what to do. The types in `sections` are the truth about which keys there are:
 //! `config/default.toml` must give every one of them and nothing else, and a test holds `docs/CONFIG.md` against it.
 
 mod bounded;
