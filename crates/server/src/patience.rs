@@ -26,7 +26,14 @@ impl Patience {
         let step = (total / 10).min(Duration::from_secs(1));
         let rest = total.saturating_sub(5 * step);
         let responses = (rest / 5).max(Duration::from_secs(1)).min(rest);
-        Self { turns: rest.saturating_sub(responses), cut_off: 2 * step, responses, latecomers: step, lease: step, last_words: step }
+        Self {
+            turns: rest.saturating_sub(responses),
+            cut_off: 2 * step,
+            responses,
+            latecomers: step,
+            lease: step,
+            last_words: step,
+        }
     }
 }
 
