@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::connection::LoadConnection;
 use diesel::pg::Pg;
@@ -75,28 +75,34 @@ impl From<AcceptedRow> for AcceptedTurn {
     }
 }
 
-/// The batch, column by column.
-#[derive(Default, QueryId)]
-struct AcceptTurns {
+/// The batch, column by column. Of questions with the same key it has the first; the others are refused.
+#[derive(Default)]
+struct AcceptTurns<'a> {
     ids: Vec<Uuid>,
     user_ids: Vec<Uuid>,
     session_ids: Vec<Option<Uuid>>,
     conversation_ids: Vec<Option<Uuid>>,
-    questions: Vec<String>,
+    questions: Vec<&'a str>,
     question_tokens: Vec<i64>,
-    models: Vec<Option<String>>,
+    models: Vec<Option<&'a str>>,
     owners: Vec<Uuid>,
     entry_times: Vec<Time>,
     ttl_seconds: Vec<i32>,
     context_turns: Vec<i32>,
-    keys: Vec<Option<String>>,
-    fingerprints: Vec<Option<Vec<u8>>>,
+    keys: Vec<Option<&'a str>>,
+    fingerprints: Vec<Option<&'a [u8]>>,
 }
 
-impl From<&[NewTurn]> for AcceptTurns {
-    fn from(turns: &[NewTurn]) -> Self {
+impl<'a> From<&'a [NewTurn]> for AcceptTurns<'a> {
+    fn from(turns: &'a [NewTurn]) -> Self {
         let mut columns = Self::default();
+        let mut keys = HashSet::new();
         for turn in turns {
+            if let Some(claim) = &turn.idempotency
+                && !keys.insert((turn.user_id, claim.key.as_str()))
+            {
+                continue;
+            }
             columns.ids.push(turn.id.as_uuid());
             columns.user_ids.push(turn.user_id.as_uuid());
             columns.session_ids.push(turn.session_id.map(domain::id::SessionId::as_uuid));
@@ -104,21 +110,27 @@ impl From<&[NewTurn]> for AcceptTurns {
                 ConversationChoice::Existing(id) => Some(id.as_uuid()),
                 ConversationChoice::Current { .. } => None,
             });
-            columns.questions.push(turn.question.as_str().to_owned());
+            columns.questions.push(turn.question.as_str());
             columns.question_tokens.push(i64::from(turn.question.estimated_tokens()));
-            columns.models.push(turn.model.as_ref().map(|model| model.as_str().to_owned()));
+            columns.models.push(turn.model.as_ref().map(ModelName::as_str));
             columns.owners.push(turn.replica.as_uuid());
             columns.entry_times.push(Time(turn.entry_time));
             columns.ttl_seconds.push(i32::try_from(turn.default_ttl.seconds()).unwrap_or(i32::MAX));
             columns.context_turns.push(i32::from(turn.context_turns));
-            columns.keys.push(turn.idempotency.as_ref().map(|claim| claim.key.as_str().to_owned()));
-            columns.fingerprints.push(turn.idempotency.as_ref().map(|claim| claim.fingerprint.0.to_vec()));
+            columns.keys.push(turn.idempotency.as_ref().map(|claim| claim.key.as_str()));
+            columns.fingerprints.push(turn.idempotency.as_ref().map(|claim| claim.fingerprint.0.as_slice()));
         }
         columns
     }
 }
 
-impl Query for AcceptTurns {
+impl QueryId for AcceptTurns<'_> {
+    type QueryId = AcceptTurns<'static>;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for AcceptTurns<'_> {
     type SqlType = (
         PgUuid,
         PgUuid,
@@ -134,13 +146,12 @@ impl Query for AcceptTurns {
     );
 }
 
-impl<C: LoadConnection<Backend = Pg>> RunQueryDsl<C> for AcceptTurns {}
+impl<C: LoadConnection<Backend = Pg>> RunQueryDsl<C> for AcceptTurns<'_> {}
 
-/// Two questions of one batch with the same key are told apart by `first_of_key`: the later one is refused. A
-/// key that another process claims in the same moment fails the statement, and the batch goes one by one.
-impl QueryFragment<Pg> for AcceptTurns {
+/// A key that another process claims in the same moment fails the statement, and the batch goes one by one.
+impl QueryFragment<Pg> for AcceptTurns<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH input AS (SELECT *, row_number() OVER (PARTITION BY user_id, key ORDER BY id) AS first_of_key FROM unnest(");
+        out.push_sql("WITH input AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<PgUuid>, _>(&self.ids)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<PgUuid>, _>(&self.user_ids)?;

@@ -1,61 +1,51 @@
 ) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, context_turns, key, fingerprint)),
-target AS (
+target AS MATERIALIZED (
     SELECT
         i.*,
         c.id AS target_id,
         c.leaf_turn_id,
         c.last_seq,
-        c.model AS conversation_model,
-        c.system,
-        i.entry_time + make_interval(secs => COALESCE(c.ttl_seconds, i.ttl_seconds)) AS expiry
+        i.entry_time + make_interval(secs => COALESCE(c.ttl_seconds, i.ttl_seconds)) AS expiry,
+        s.conversation_id IS DISTINCT FROM c.id AS moves_session
     FROM input i
-    CROSS JOIN LATERAL (
-        SELECT COALESCE(
-            i.conversation_id,
-            (SELECT last.id FROM sessions s JOIN conversations last ON last.id = s.conversation_id
-             WHERE s.id = i.session_id AND last.user_id = i.user_id
-               AND NOT last.archived AND last.expiry_timestamp > i.entry_time),
-            (SELECT latest.id FROM conversations latest
-             WHERE latest.user_id = i.user_id AND NOT latest.archived AND latest.expiry_timestamp > i.entry_time
-             ORDER BY latest.updated_at DESC, latest.id DESC LIMIT 1)
-        ) AS id
-    ) choice
-    JOIN conversations c ON c.id = choice.id AND c.user_id = i.user_id AND c.expiry_timestamp > i.entry_time
-    WHERE i.key IS NULL
-       OR (i.first_of_key = 1 AND NOT EXISTS (SELECT FROM idempotency_keys k WHERE k.user_id = i.user_id AND k.key = i.key))
+    LEFT JOIN sessions s ON s.id = i.session_id
+    JOIN conversations c
+        ON c.id = COALESCE(i.conversation_id, s.conversation_id) AND c.user_id = i.user_id
+        AND c.expiry_timestamp > i.entry_time AND (i.conversation_id IS NOT NULL OR NOT c.archived)
+    WHERE NOT EXISTS (SELECT FROM turns r WHERE r.conversation_id = c.id AND r.status = 'running')
+      AND (i.key IS NULL OR NOT EXISTS (SELECT FROM idempotency_keys k WHERE k.user_id = i.user_id AND k.key = i.key))
+    ORDER BY c.id
+),
+-- Whoever changed the conversation since it was read has changed last_seq as well: then the row is not touched.
+moved AS (
+    UPDATE conversations c
+    SET leaf_turn_id = t.id, last_seq = t.last_seq + 1, updated_at = t.entry_time, expiry_timestamp = t.expiry
+    FROM target t
+    WHERE c.id = t.target_id AND c.last_seq = t.last_seq
+    RETURNING t.*, c.last_seq AS seq, c.model AS conversation_model, c.system
 ),
 accepted AS (
     INSERT INTO turns (id, conversation_id, user_id, session_id, seq, parent_turn_id, status, request_question,
                        model, question_tokens, owner, entry_time, expiry_timestamp)
-    SELECT id, target_id, user_id, session_id, last_seq + 1, leaf_turn_id, 'running', question,
+    SELECT id, target_id, user_id, session_id, seq, leaf_turn_id, 'running', question,
            COALESCE(model, conversation_model), question_tokens, owner, entry_time, expiry
-    FROM target
-    ORDER BY target_id
-    ON CONFLICT DO NOTHING
-    RETURNING id, conversation_id, session_id, seq, parent_turn_id, entry_time, expiry_timestamp
-),
-moved AS (
-    UPDATE conversations c
-    SET leaf_turn_id = a.id, last_seq = a.seq, updated_at = a.entry_time, expiry_timestamp = a.expiry_timestamp
-    FROM accepted a
-    WHERE c.id = a.conversation_id
+    FROM moved
 ),
 followed AS (
     UPDATE sessions s
-    SET conversation_id = a.conversation_id
-    FROM accepted a
-    WHERE s.id = a.session_id AND s.conversation_id IS DISTINCT FROM a.conversation_id
+    SET conversation_id = m.target_id
+    FROM moved m
+    WHERE m.moves_session AND s.id = m.session_id
 ),
 claimed AS (
     INSERT INTO idempotency_keys (user_id, key, fingerprint, turn_id, created_at)
-    SELECT t.user_id, t.key, t.fingerprint, t.id, t.entry_time
-    FROM accepted a JOIN target t ON t.id = a.id
-    WHERE t.key IS NOT NULL
+    SELECT user_id, key, fingerprint, id, entry_time
+    FROM moved
+    WHERE key IS NOT NULL
 )
-SELECT a.id, a.conversation_id, a.seq, a.parent_turn_id, a.expiry_timestamp, t.conversation_model, t.system,
+SELECT m.id, m.target_id, m.seq, m.leaf_turn_id, m.expiry, m.conversation_model, m.system,
        past.questions, past.responses, past.tokens, past.expiries
-FROM accepted a
-JOIN target t ON t.id = a.id
+FROM moved m
 LEFT JOIN LATERAL (
     SELECT array_agg(h.request_question) AS questions,
            array_agg(h.response) AS responses,
@@ -64,9 +54,9 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT request_question, response, question_tokens, output_tokens, expiry_timestamp
         FROM turns
-        WHERE conversation_id = t.target_id AND seq <= t.last_seq AND seq > t.last_seq - 4 * t.context_turns
-          AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > t.entry_time
+        WHERE conversation_id = m.target_id AND seq < m.seq AND seq >= m.seq - 4 * m.context_turns
+          AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > m.entry_time
         ORDER BY seq DESC
-        LIMIT t.context_turns
+        LIMIT m.context_turns
     ) h
 ) past ON true

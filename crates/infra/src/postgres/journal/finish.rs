@@ -1,14 +1,15 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use diesel::connection::LoadConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as PgUuid};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as PgUuid};
 use domain::chat::Settlement;
 use uuid::Uuid;
 
 use super::writer::Write;
+use crate::postgres::schema::turns;
 use crate::sql::rows::FinishedRow;
 use crate::sql::values::{Id, Json, Time};
 
@@ -20,46 +21,65 @@ impl Write for Finish {
     type Outcome = Settlement;
 
     fn write(&self, connection: &mut PgConnection, turns: &[FinishedRow]) -> QueryResult<Vec<Settlement>> {
-        let rows: Vec<(Id, bool)> = FinishTurns::from(turns).load(connection)?;
-        let stored: HashMap<Uuid, bool> = rows.into_iter().map(|(id, is_stored)| (id.0, is_stored)).collect();
-        let settlement = |turn: &FinishedRow| match stored.get(&turn.id.0) {
-            Some(true) => Settlement::Stored,
-            Some(false) | None => Settlement::Lost,
+        let done: Vec<Id> = FinishTurns::from(turns).load(connection)?;
+        let mut stored: HashSet<Uuid> = done.into_iter().map(|id| id.0).collect();
+        let untouched: Vec<&FinishedRow> = turns.iter().filter(|turn| !stored.contains(&turn.id.0)).collect();
+        if !untouched.is_empty() {
+            stored.extend(stored_before(connection, &untouched)?);
+        }
+        let settlement = |turn: &FinishedRow| {
+            if stored.contains(&turn.id.0) { Settlement::Stored } else { Settlement::Lost }
         };
         Ok(turns.iter().map(settlement).collect())
     }
 }
 
+/// Which of these ends were stored already: the acknowledgement of their commit was lost.
+fn stored_before(connection: &mut PgConnection, turns: &[&FinishedRow]) -> QueryResult<Vec<Uuid>> {
+    type Row = (Id, Option<Id>, String, Option<Time>);
+    let found: Vec<Row> = turns::table
+        .filter(turns::id.eq_any(turns.iter().map(|turn| turn.id)))
+        .select((turns::id, turns::owner, turns::status, turns::completed_at))
+        .load(connection)?;
+    let is_stored = |turn: &&&FinishedRow| {
+        found.iter().any(|(id, owner, status, completed_at)| {
+            (*id, *owner, status.as_str(), *completed_at)
+                == (turn.id, Some(turn.owner), turn.status, Some(turn.completed_at))
+        })
+    };
+    Ok(turns.iter().filter(is_stored).map(|turn| turn.id.0).collect())
+}
+
 /// The batch, column by column.
-#[derive(Default, QueryId)]
-struct FinishTurns {
+#[derive(Default)]
+struct FinishTurns<'a> {
     ids: Vec<Id>,
     owners: Vec<Id>,
     statuses: Vec<&'static str>,
     incomplete_reasons: Vec<Option<&'static str>>,
     failures: Vec<Option<&'static str>>,
-    responses: Vec<Option<String>>,
-    parts: Vec<Option<Json>>,
-    image_urls: Vec<Option<String>>,
-    models: Vec<Option<String>>,
+    responses: Vec<Option<&'a str>>,
+    parts: Vec<Option<&'a Json>>,
+    image_urls: Vec<Option<&'a str>>,
+    models: Vec<Option<&'a str>>,
     input_tokens: Vec<Option<i64>>,
     output_tokens: Vec<Option<i64>>,
     completed_at: Vec<Time>,
 }
 
-impl From<&[FinishedRow]> for FinishTurns {
-    fn from(turns: &[FinishedRow]) -> Self {
+impl<'a> From<&'a [FinishedRow]> for FinishTurns<'a> {
+    fn from(turns: &'a [FinishedRow]) -> Self {
         let mut columns = Self::default();
-        for turn in turns.iter().cloned() {
+        for turn in turns {
             columns.ids.push(turn.id);
             columns.owners.push(turn.owner);
             columns.statuses.push(turn.status);
             columns.incomplete_reasons.push(turn.incomplete_reason);
             columns.failures.push(turn.failure);
-            columns.responses.push(turn.response);
-            columns.parts.push(turn.parts);
-            columns.image_urls.push(turn.image_url);
-            columns.models.push(turn.model);
+            columns.responses.push(turn.response.as_deref());
+            columns.parts.push(turn.parts.as_ref());
+            columns.image_urls.push(turn.image_url.as_deref());
+            columns.models.push(turn.model.as_deref());
             columns.input_tokens.push(turn.input_tokens);
             columns.output_tokens.push(turn.output_tokens);
             columns.completed_at.push(turn.completed_at);
@@ -68,13 +88,19 @@ impl From<&[FinishedRow]> for FinishTurns {
     }
 }
 
-impl Query for FinishTurns {
-    type SqlType = (PgUuid, Bool);
+impl QueryId for FinishTurns<'_> {
+    type QueryId = FinishTurns<'static>;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<C: LoadConnection<Backend = Pg>> RunQueryDsl<C> for FinishTurns {}
+impl Query for FinishTurns<'_> {
+    type SqlType = PgUuid;
+}
 
-impl QueryFragment<Pg> for FinishTurns {
+impl<C: LoadConnection<Backend = Pg>> RunQueryDsl<C> for FinishTurns<'_> {}
+
+impl QueryFragment<Pg> for FinishTurns<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH input AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<PgUuid>, _>(&self.ids)?;

@@ -22,6 +22,7 @@ use crate::sql::rows::FinishedRow;
 use accept::Accept;
 use append::Append;
 use finish::Finish;
+use refusal::Settled;
 use writer::{Writer, start};
 
 /// A question is refused for a reason; after so many looks that found none, the store is contended beyond use.
@@ -50,14 +51,16 @@ impl Journal {
 #[async_trait]
 impl TurnJournal for Journal {
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError> {
+        let mut conversation = turn.conversation;
         for _ in 0..ATTEMPTS {
-            let outcome = self.accept.write(turn.clone()).await.map_err(SqlError::from);
+            let outcome = self.accept.write(NewTurn { conversation, ..turn.clone() }).await.map_err(SqlError::from);
             if let Some(accepted) = outcome.and_then(|outcome| outcome)? {
                 return Ok(Acceptance::Accepted(accepted));
             }
-            if let Some(settled) = refusal::settle(&self.pool, &turn).await? {
-                return Ok(settled);
-            }
+            conversation = match refusal::settle(&self.pool, &turn).await? {
+                Settled::As(acceptance) => return Ok(acceptance),
+                Settled::TryAgain(conversation) => conversation,
+            };
         }
         Err(AcceptError::Unexpected(Unexpected::unavailable("the conversation is contended")))
     }

@@ -18,6 +18,8 @@ use crate::sql::values::{Id, Time};
 enum Finding {
     /// The cause is gone, or has been put right: the question may be accepted now.
     TryAgain,
+    /// The same, in the conversation that goes on although it is not the session's own.
+    TryIn(Id),
     /// The question had been accepted, and only the acknowledgement was lost.
     Accepted(Box<AcceptedTurn>),
     Replayed(Box<TurnRow>),
@@ -28,18 +30,30 @@ enum Finding {
     Busy(Uuid),
 }
 
-/// Settles a question that was refused; `None` if it may be tried again.
-pub(super) async fn settle(pool: &PgPool, turn: &NewTurn) -> Result<Option<Acceptance>, AcceptError> {
+/// What is to be done about a question that was refused.
+pub(super) enum Settled {
+    /// Nothing: this came of it.
+    As(Acceptance),
+    /// It may be tried again, there.
+    TryAgain(ConversationChoice),
+}
+
+/// Settles a question that was refused.
+pub(super) async fn settle(pool: &PgPool, turn: &NewTurn) -> Result<Settled, AcceptError> {
+    let choice = turn.conversation;
     let turn = turn.clone();
     let finding = pool.run(move |connection| find(connection, &turn)).await;
     // It may have been accepted, and only the acknowledgement lost: without a look nobody knows.
     let finding = finding.map_err(|error| AcceptError::Undecided(error.into()))?;
     match finding {
-        Finding::TryAgain => Ok(None),
-        Finding::Accepted(accepted) => Ok(Some(Acceptance::Accepted(*accepted))),
+        Finding::TryAgain => Ok(Settled::TryAgain(choice)),
+        Finding::TryIn(id) => {
+            Ok(Settled::TryAgain(ConversationChoice::Existing(ConversationId::from_uuid(id.0))))
+        }
+        Finding::Accepted(accepted) => Ok(Settled::As(Acceptance::Accepted(*accepted))),
         Finding::Replayed(row) => {
             let turn = Turn::try_from(*row).map_err(Unexpected::new)?;
-            Ok(Some(Acceptance::Replayed(Box::new(turn))))
+            Ok(Settled::As(Acceptance::Replayed(Box::new(turn))))
         }
         Finding::InProgress(running) => Err(AcceptError::InProgress { running: TurnId::from_uuid(running) }),
         Finding::KeyReused => Err(AcceptError::KeyReused),
@@ -62,8 +76,7 @@ fn find(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult<Finding> {
         ConversationChoice::Existing(id) => Id(id.as_uuid()),
         ConversationChoice::Current { or_new } => {
             let Some(id) = current(connection, turn)? else {
-                create(connection, turn, or_new)?;
-                return Ok(Finding::TryAgain);
+                return create(connection, turn, or_new).map(Finding::TryIn);
             };
             id
         }
@@ -81,7 +94,7 @@ fn find(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult<Finding> {
         .filter(turns::conversation_id.eq(conversation))
         .filter(turns::status.eq("running"))
         .select(turns::id);
-    let Some(running) = running.first::<Id>(connection).optional()? else { return Ok(Finding::TryAgain) };
+    let Some(running) = running.first::<Id>(connection).optional()? else { return Ok(Finding::TryIn(conversation)) };
     // The running turn may be this very request, accepted since its key was looked up above.
     let claimed = turn.idempotency.as_ref().map(|claim| claimed_before(connection, turn, claim)).transpose()?;
     Ok(claimed.flatten().unwrap_or(Finding::Busy(running.0)))
@@ -190,12 +203,12 @@ fn current(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult<Option<
 
 /// Makes the user's first conversation. The user's row is locked, so that of two first questions at once the
 /// second finds the conversation of the first.
-fn create(connection: &mut PgConnection, turn: &NewTurn, id: ConversationId) -> QueryResult<()> {
+fn create(connection: &mut PgConnection, turn: &NewTurn, id: ConversationId) -> QueryResult<Id> {
     connection.transaction(|connection| {
         let user = users::table.find(Id(turn.user_id.as_uuid())).select(users::id);
         user.for_no_key_update().first::<Id>(connection)?;
-        if current(connection, turn)?.is_some() {
-            return Ok::<(), DieselError>(());
+        if let Some(made_meanwhile) = current(connection, turn)? {
+            return Ok::<Id, DieselError>(made_meanwhile);
         }
         diesel::insert_into(conversations::table)
             .values((
@@ -208,6 +221,6 @@ fn create(connection: &mut PgConnection, turn: &NewTurn, id: ConversationId) -> 
             ))
             .on_conflict_do_nothing()
             .execute(connection)?;
-        Ok(())
+        Ok(Id(id.as_uuid()))
     })
 }
