@@ -1,8 +1,10 @@
 //! What [`crate::chat::TurnJournal::accept`] tells of earlier turns.
 
+use futures_util::future::join;
+
 use super::StoreUnderTest;
 use super::fixtures::{Asker, HARD_TEXT, answer, at, completed, ttl, valid};
-use crate::chat::{NewTurn, PastTurn};
+use crate::chat::{AcceptError, Acceptance, AcceptedTurn, NewTurn, PastTurn};
 use crate::conversation::{Answer, Failure, IncompleteReason, TurnState, Usage};
 use crate::id::ConversationId;
 
@@ -97,6 +99,31 @@ pub async fn it_stays_within_the_conversation(store: StoreUnderTest) {
     asker.say(here, "here", "Here.", 2).await;
     asker.say(there, "there again", "There again.", 3).await;
     assert_eq!(questions(&asker.accept(&asker.ask(here, 4)).await.context), ["here"]);
+}
+
+/// A question that is accepted in the moment in which the turn before it ends is told of that turn.
+pub async fn it_has_the_turn_that_ends_meanwhile(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let conversation = asker.conversation().await;
+    let mut running = asker.accept(&asker.ask(conversation, 0)).await;
+    for n in 1..=200 {
+        let question = NewTurn { question: valid(n.to_string()), ..asker.ask(conversation, n) };
+        let ended = asker.finish(running.id, completed("Yes."), n);
+        let ((), next) = join(ended, accept_when_idle(&asker, &question)).await;
+        assert_eq!(next.context.len(), usize::try_from(n).expect("a small number").min(20), "before question {n}");
+        assert_eq!(next.parent_turn_id, Some(running.id));
+        running = next;
+    }
+}
+
+async fn accept_when_idle(asker: &Asker, question: &NewTurn) -> AcceptedTurn {
+    loop {
+        match asker.store.journal.accept(question.clone()).await {
+            Ok(Acceptance::Accepted(accepted)) => return accepted,
+            Err(AcceptError::ConversationBusy { .. }) => {}
+            other => panic!("a question that waits for its turn became {other:?}"),
+        }
+    }
 }
 
 /// A past turn has as many tokens as its question is estimated to have and its answer cost, at most [`u32::MAX`].

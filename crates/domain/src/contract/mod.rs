@@ -140,6 +140,7 @@ macro_rules! contract_suite {
                 turns_without_an_answer_take_no_place,
                 it_leaves_out_the_expired,
                 it_stays_within_the_conversation,
+                it_has_the_turn_that_ends_meanwhile,
                 its_tokens_are_the_questions_and_the_answers,
             }
             idempotency {

@@ -47,9 +47,7 @@ pub(super) async fn settle(pool: &PgPool, turn: &NewTurn) -> Result<Settled, Acc
     let finding = finding.map_err(|error| AcceptError::Undecided(error.into()))?;
     match finding {
         Finding::TryAgain => Ok(Settled::TryAgain(choice)),
-        Finding::TryIn(id) => {
-            Ok(Settled::TryAgain(ConversationChoice::Existing(ConversationId::from_uuid(id.0))))
-        }
+        Finding::TryIn(id) => Ok(Settled::TryAgain(ConversationChoice::Existing(ConversationId::from_uuid(id.0)))),
         Finding::Accepted(accepted) => Ok(Settled::As(Acceptance::Accepted(*accepted))),
         Finding::Replayed(row) => {
             let turn = Turn::try_from(*row).map_err(Unexpected::new)?;
