@@ -1,10 +1,10 @@
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 
 use diesel::connection::Connection;
 use diesel::result::Error as DieselError;
 use diesel::{QueryResult, SqliteConnection};
-use tokio::sync::oneshot;
 
 use super::connection::ConnectionOptions;
 use super::lock::ServerLock;
@@ -12,15 +12,17 @@ use crate::sql::{BatchWriter, Connect, SqlError, fail_all};
 
 /// The one writer of a database file.
 ///
-/// Whatever concurrent callers have queued, of whatever kind, shares one transaction and one flush to disk. Each
-/// has a savepoint of its own: what fails is undone without spoiling the rest.
+/// Whatever concurrent callers have queued, of whatever kind, shares one transaction and one flush to disk. What
+/// fails is undone without spoiling the rest.
 #[derive(Clone)]
 pub(super) struct Writer {
-    thread: Arc<BatchWriter<Job, Result<(), SqlError>>>,
+    thread: Arc<BatchWriter<Job, Result<Value, SqlError>>>,
 }
 
-/// Work whose result leaves through a channel of its own, which its caller reads only after the commit.
-type Job = Box<dyn FnMut(&mut SqliteConnection) -> QueryResult<()> + Send>;
+/// Work that may be done again after it was undone.
+type Job = Box<dyn FnMut(&mut SqliteConnection) -> QueryResult<Value> + Send>;
+/// What work gave; its caller knows the type.
+type Value = Box<dyn Any + Send>;
 
 impl Writer {
     /// Starts the writer; it queues at most `capacity` calls. A server's lock is given back when the last
@@ -40,18 +42,9 @@ impl Writer {
         T: Send + 'static,
         W: FnMut(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
-        let (result, outcome) = oneshot::channel();
-        let mut result = Some(result);
-        let job: Job = Box::new(move |connection| {
-            let value = connection.transaction(|connection| work(connection))?;
-            if let Some(result) = result.take() {
-                // The caller may have gone; the work counts all the same.
-                drop(result.send(value));
-            }
-            Ok(())
-        });
-        self.thread.write(job).await??;
-        outcome.await.map_err(|_| SqlError::Panicked)
+        let job: Job = Box::new(move |connection| Ok(Box::new(work(connection)?)));
+        let value = self.thread.write(job).await??;
+        value.downcast().map(|value| *value).map_err(|_| SqlError::Panicked)
     }
 }
 
@@ -60,21 +53,33 @@ fn commit(
     kept: &mut Option<SqliteConnection>,
     options: &ConnectionOptions,
     mut jobs: Vec<Job>,
-) -> Vec<Result<(), SqlError>> {
+) -> Vec<Result<Value, SqlError>> {
     let taken = kept.take().map_or_else(|| SqliteConnection::connect(options), Ok);
     let mut connection = match taken {
         Ok(connection) => connection,
         Err(error) => return fail_all(SqlError::Unreachable(error.to_string()), jobs.len()),
     };
-    let committed = connection.immediate_transaction(|connection| {
-        Ok::<_, DieselError>(jobs.iter_mut().map(|job| job(connection)).collect::<Vec<_>>())
-    });
+    let committed = all_or_none(&mut connection, &mut jobs).or_else(|_| each_for_itself(&mut connection, &mut jobs));
     match committed {
         Ok(outcomes) => {
             *kept = Some(connection);
-            outcomes.into_iter().map(|outcome| outcome.map_err(SqlError::from)).collect()
+            outcomes
         }
         // Whatever state this connection is in, the next one has none.
         Err(error) => fail_all(error.into(), jobs.len()),
     }
+}
+
+type Outcomes = QueryResult<Vec<Result<Value, SqlError>>>;
+
+fn all_or_none(connection: &mut SqliteConnection, jobs: &mut [Job]) -> Outcomes {
+    connection.immediate_transaction(|connection| jobs.iter_mut().map(|job| job(connection).map(Ok)).collect())
+}
+
+/// A savepoint for each, so that what fails hurts only its caller.
+fn each_for_itself(connection: &mut SqliteConnection, jobs: &mut [Job]) -> Outcomes {
+    connection.immediate_transaction(|connection| {
+        let alone = |job: &mut Job| connection.transaction(|connection| job(connection)).map_err(SqlError::from);
+        Ok::<_, DieselError>(jobs.iter_mut().map(alone).collect())
+    })
 }
