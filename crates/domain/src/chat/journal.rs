@@ -221,8 +221,9 @@ pub trait TurnJournal: Send + Sync {
     ///   another request it is [`AcceptError::KeyReused`], by this one [`Acceptance::Replayed`] once that has
     ///   ended, [`AcceptError::InProgress`] while it runs, and [`AcceptError::KeyGone`] if its turn was deleted.
     /// - Two first questions at once with [`ConversationChoice::Current`] make one conversation, not two.
-    /// - Failed, running and expired turns take no place in the context. An implementation MAY stop looking
-    ///   after four times as many turns as are wanted, so that the cost is bounded.
+    /// - The context MUST have the turn before this one, if that has an answer, even if it ended just now.
+    /// - Failed and expired turns take no place in the context. An implementation MAY stop looking
+    ///   after [`NewTurn::look_back`] turns, so that the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
     /// Appends text to a running turn. A piece that is stored already is left alone, unless the new one begins at
@@ -236,6 +237,11 @@ pub trait TurnJournal: Send + Sync {
 }
 
 impl NewTurn {
+    /// How many turns back a store has to look for the context at most: those without an answer count here.
+    pub fn look_back(&self) -> u32 {
+        4 * u32::from(self.context_turns)
+    }
+
     /// The turn as it is once it has ended, without another look at the store.
     pub fn into_turn(self, accepted: &AcceptedTurn, completed_at: DateTime<Utc>, outcome: &Outcome) -> Turn {
         Turn {

@@ -1,4 +1,4 @@
-) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, context_turns, key, fingerprint)),
+) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, context_turns, look_back, key, fingerprint)),
 target AS MATERIALIZED (
     SELECT
         i.*,
@@ -54,7 +54,7 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT request_question, response, question_tokens, output_tokens, expiry_timestamp
         FROM turns
-        WHERE conversation_id = m.target_id AND seq < m.seq AND seq >= m.seq - 4 * m.context_turns
+        WHERE conversation_id = m.target_id AND seq < m.seq AND seq >= m.seq - m.look_back
           AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > m.entry_time
         ORDER BY seq DESC
         LIMIT m.context_turns

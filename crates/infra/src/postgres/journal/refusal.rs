@@ -117,16 +117,15 @@ fn accepted_before(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult
         .first::<Row>(connection)
         .optional()?;
     let Some((conversation_id, seq, parent, expiry, model, system)) = found else { return Ok(None) };
-    let limit = i64::from(turn.context_turns);
     let past: Vec<PastTurnRow> = turns::table
         .filter(turns::conversation_id.eq(conversation_id))
         .filter(turns::seq.lt(seq))
-        .filter(turns::seq.ge(seq - 4 * limit))
+        .filter(turns::seq.ge(seq - i64::from(turn.look_back())))
         .filter(turns::status.eq_any(["completed", "incomplete", "cancelled"]))
         .filter(turns::response.ne(""))
         .filter(turns::expiry_timestamp.gt(Time(turn.entry_time)))
         .order(turns::seq.desc())
-        .limit(limit)
+        .limit(turn.context_turns.into())
         .select((
             turns::request_question,
             turns::response.assume_not_null(),

@@ -141,13 +141,12 @@ impl Place {
              FROM turns WHERE conversation_id = ? AND seq < ? AND seq >= ? \
              AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > ? \
              ORDER BY seq DESC LIMIT ?";
-        let limit = i64::from(turn.context_turns);
         let values = [
             self.conversation_id.into(),
             self.seq.into(),
-            (self.seq - 4 * limit).into(),
+            (self.seq - i64::from(turn.look_back())).into(),
             Time(turn.entry_time).into(),
-            limit.into(),
+            i64::from(turn.context_turns).into(),
         ];
         let rows: Vec<PastTurnRow> =
             Statement::<(Text, Text, BigInt, BigInt), _>::new(CONTEXT, values).load(connection)?;
