@@ -10,6 +10,7 @@ use super::writer::Write;
 /// Appends pieces of running turns: one statement for the whole batch.
 ///
 /// A piece whose acknowledgement was lost comes again with what has been said since: the longer one counts.
+/// That a turn runs is read off its missing end, as in `finish.sql`.
 pub(super) struct Append;
 
 impl Write for Append {
@@ -48,7 +49,7 @@ impl QueryFragment<Pg> for AppendPieces {
         out.push_bind_param::<Array<Text>, _>(&self.texts)?;
         out.push_sql(
             ") AS i (turn_id, start_byte, text) \
-             JOIN turns t ON t.id = i.turn_id AND t.status = 'running' \
+             JOIN turns t ON t.id = i.turn_id AND t.completed_at IS NULL \
              ON CONFLICT (turn_id, start_byte) DO UPDATE SET text = EXCLUDED.text \
              WHERE octet_length(EXCLUDED.text) > octet_length(turn_pieces.text)",
         );
