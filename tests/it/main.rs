@@ -5,10 +5,12 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod closed_connections;
 mod contract;
 mod crash;
 mod disconnect;
 mod engine_failure;
+mod held_row;
 mod idempotency;
 mod lost_acknowledgement;
 mod memory;

@@ -35,4 +35,4 @@ mod services;
 pub use app::{app, configure};
 pub use error::ErrorCode;
 pub use openapi::openapi;
-pub use services::{ApiSettings, Services, VersionInfo};
+pub use services::{ApiSettings, Build, Services};

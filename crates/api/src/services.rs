@@ -40,7 +40,7 @@ pub struct ApiSettings {
     /// The most time that a request's body may take to come.
     pub body_timeout: Duration,
     /// What `/version` says.
-    pub version: VersionInfo,
+    pub version: Build,
     /// Set by the server when it begins to stop: `/readyz` says 503 and no new turn is accepted.
     pub draining: Arc<AtomicBool>,
 }
@@ -58,7 +58,7 @@ impl ApiSettings {
 
 /// Which build this is.
 #[derive(Clone, Copy, Debug)]
-pub struct VersionInfo {
+pub struct Build {
     /// The program's name.
     pub name: &'static str,
     /// Its version, as in its package.

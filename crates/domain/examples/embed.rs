@@ -54,9 +54,9 @@ struct Echo;
 
 #[async_trait::async_trait]
 impl chat::ChatEngine for Echo {
-    fn models(&self) -> Vec<chat::ModelInfo> {
+    fn models(&self) -> Vec<chat::OfferedModel> {
         let name = String::from("echo").try_into();
-        name.map(|name| chat::ModelInfo { name, provider: "embed".to_owned() }).into_iter().collect()
+        name.map(|name| chat::OfferedModel { name, provider: "embed".to_owned() }).into_iter().collect()
     }
 
     async fn answer(&self, request: chat::EngineRequest) -> Result<chat::EngineStream, chat::EngineError> {

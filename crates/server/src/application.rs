@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::Server;
-use api::{ApiSettings, VersionInfo};
+use api::{ApiSettings, Build};
 use infra::live::{Heartbeat, LiveRunner};
 
 use crate::banner::Banner;
@@ -66,7 +66,7 @@ impl Application {
         let api_settings = ApiSettings {
             max_body_bytes: settings.max_body_bytes.count(),
             body_timeout: BODY_TIMEOUT,
-            version: VersionInfo {
+            version: Build {
                 name: "colloquy",
                 version: env!("CARGO_PKG_VERSION"),
                 commit: option_env!("COLLOQUY_COMMIT"),

@@ -73,6 +73,8 @@ CREATE TABLE turns (
     completed_at BIGINT,
     expiry_timestamp BIGINT NOT NULL,
     CONSTRAINT turns_seq_key UNIQUE (conversation_id, seq),
+    -- Who runs a turn, or ran it; nobody runs one that is queued.
+    CONSTRAINT turns_owner_check CHECK (CASE status WHEN 'running' THEN owner IS NOT NULL WHEN 'queued' THEN owner IS NULL ELSE true END),
     CONSTRAINT turns_completed_at_check CHECK ((status IN ('queued', 'running')) = (completed_at IS NULL)),
     CONSTRAINT turns_incomplete_reason_check CHECK ((status = 'incomplete') = (incomplete_reason IS NOT NULL)),
     CONSTRAINT turns_failure_check CHECK ((status = 'failed') = (failure IS NOT NULL))

@@ -60,7 +60,7 @@ codes! {
     EmailTaken = "email_taken", CONFLICT, "The e-mail address is taken";
     ConversationBusy = "conversation_busy", CONFLICT, "The conversation is busy";
     TurnInProgress = "turn_in_progress", CONFLICT, "The request is in progress";
-    IdempotencyKeyGone = "idempotency_key_gone", GONE, "The key's turn has been deleted";
+    IdempotencyKeyGone = "idempotency_key_gone", GONE, "The key's turn is gone";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "The request has invalid fields";

@@ -102,7 +102,7 @@ impl From<AcceptError> for ApiError {
             ),
             AcceptError::KeyGone => Self::new(
                 ErrorCode::IdempotencyKeyGone,
-                "The turn that this Idempotency-Key made has been deleted. Use a new key to ask again.",
+                "The turn that this Idempotency-Key made has been deleted or has expired. Use a new key to ask again.",
             ),
             AcceptError::Undecided(source) | AcceptError::Unexpected(source) => source.into(),
         }

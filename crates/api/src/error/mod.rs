@@ -107,10 +107,10 @@ impl ApiError {
         self
     }
 
-    /// Whole seconds, rounded up, so that nobody comes back too early; without a wait nothing changes.
+    /// Whole seconds, rounded up, so that nobody comes back too early.
     pub(crate) fn retry_after_at_least(mut self, wait: Option<Duration>) -> Self {
         let seconds = wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-        self.retry_after = seconds.or(self.retry_after);
+        self.retry_after = seconds.max(self.retry_after);
         self
     }
 

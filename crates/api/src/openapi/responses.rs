@@ -40,7 +40,7 @@ problems! {
     /// Where the operation can be switched off.
     Forbidden { "403": "`registration_closed`" }
     /// Where a key can outlive what it stands for.
-    Gone { "410": "`idempotency_key_gone`: the turn that the key made has been deleted" }
+    Gone { "410": "`idempotency_key_gone`: the turn that the key made has been deleted or has expired" }
     /// Of every operation that can fail.
     InternalError { "500": "`internal`" }
     /// Of every operation that needs the store.

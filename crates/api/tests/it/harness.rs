@@ -10,10 +10,10 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
-use api::{ApiSettings, Services, VersionInfo};
+use api::{ApiSettings, Build, Services};
 use chrono::{DateTime, Utc};
 use domain::chat::{
-    ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, ModelInfo,
+    ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, OfferedModel,
     RunningTurn, Started,
 };
 use domain::clock::Clock;
@@ -95,7 +95,7 @@ impl Ports {
             _ => Err(TokenError::Invalid("not ours".to_owned())),
         });
         ports.sessions.expect_find().returning(|_| Ok(Some(session())));
-        ports.engine.expect_models().returning(|| vec![ModelInfo { name: model(), provider: "test".to_owned() }]);
+        ports.engine.expect_models().returning(|| vec![OfferedModel { name: model(), provider: "test".to_owned() }]);
         ports
     }
 
@@ -136,7 +136,7 @@ impl Ports {
             store: Arc::new(self.store),
             ids,
         };
-        let version = VersionInfo { name: "colloquy", version: "1.2.3", commit: Some("abc1234") };
+        let version = Build { name: "colloquy", version: "1.2.3", commit: Some("abc1234") };
         let draining = Arc::new(AtomicBool::new(false));
         Server {
             services,

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, TurnId, UserId};
 
 /// A model that an engine offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelInfo {
+pub struct OfferedModel {
     /// Its name.
     pub name: ModelName,
     /// Who serves it, as shown to users: `openai`, `builtin`.
@@ -142,7 +142,7 @@ pub type EngineStream = BoxStream<'static, Result<EngineEvent, EngineError>>;
 #[async_trait]
 pub trait ChatEngine: Send + Sync {
     /// What it offers; the first is the default. Never empty.
-    fn models(&self) -> Vec<ModelInfo>;
+    fn models(&self) -> Vec<OfferedModel>;
 
     /// Starts an answer.
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError>;

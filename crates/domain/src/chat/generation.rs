@@ -86,6 +86,7 @@ impl Generation {
                 return Some(EngineEvent::Text(text));
             }
             EngineEvent::Part(part) => {
+                let part = part.map_texts(storable);
                 self.part_text();
                 self.parts.push(part.clone());
                 return Some(EngineEvent::Part(part));
@@ -281,6 +282,25 @@ mod tests {
         assert_eq!(answer.response, "see this: ");
         assert_eq!(answer.parts, Some(vec![Part::Text { text: "see this: ".into() }, image]));
         assert_eq!(answer.image_url.as_deref(), Some("/a.png"));
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_replaced_in_every_text_of_a_part() {
+        let with = |zero: &str| {
+            let text = format!("a{zero}b");
+            let texts = || vec![text.clone(), text.clone()];
+            [
+                Part::Image { url: text.clone(), alt: Some(text.clone()) },
+                Part::Table { columns: texts(), rows: vec![texts(), texts()] },
+                Part::Chart { specification: text.clone() },
+                Part::ToolCall { id: text.clone(), name: text.clone(), arguments: text.clone() },
+                Part::ToolResult { id: text.clone(), content: text.clone() },
+                Part::Reasoning { text: text.clone() },
+            ]
+        };
+        for (part, expected) in with("\0").into_iter().zip(with("\u{FFFD}")) {
+            assert_eq!(generation().delta(EngineEvent::Part(part)), Some(EngineEvent::Part(expected)));
+        }
     }
 
     proptest! {

@@ -219,7 +219,8 @@ pub trait TurnJournal: Send + Sync {
     ///   acknowledgement was lost.
     /// - A key that was used in the last 24 hours by the same user MUST be settled before anything else: by
     ///   another request it is [`AcceptError::KeyReused`], by this one [`Acceptance::Replayed`] once that has
-    ///   ended, [`AcceptError::InProgress`] while it runs, and [`AcceptError::KeyGone`] if its turn was deleted.
+    ///   ended, [`AcceptError::InProgress`] while it runs, and [`AcceptError::KeyGone`] if its turn was deleted or
+    ///   has expired.
     /// - Two first questions at once with [`ConversationChoice::Current`] make one conversation, not two.
     /// - The context MUST have the turn before this one, if that has an answer, even if it ended just now.
     /// - Failed and expired turns take no place in the context. An implementation MAY stop looking

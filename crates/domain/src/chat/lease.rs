@@ -18,8 +18,8 @@ pub trait ReplicaLease: Send + Sync {
     /// Closes every running turn whose process holds no lease: `incomplete` / `server_restart`, with the text
     /// that was stored of it, `completed_at` being `now`. Returns the turns that were closed.
     ///
-    /// A caller MUST renew its own lease before.
-    async fn reap(&self, now: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected>;
+    /// What `by`, who reaps, runs itself MUST be left alone, however long its own lease has been over: it lives.
+    async fn reap(&self, by: ReplicaId, now: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected>;
 
     /// Gives the lease up: what still runs here may be reaped at once.
     async fn release(&self, replica: ReplicaId) -> Result<(), Unexpected>;

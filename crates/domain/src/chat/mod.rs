@@ -12,7 +12,7 @@ mod service;
 
 pub use context::{ContextBudget, PastTurn, select_context};
 pub use engine::{
-    ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, ModelInfo,
+    ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, OfferedModel,
 };
 pub use generation::{Generation, Outcome, StreamEnd};
 pub use inline::InlineRunner;

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HARD_TEXT, answer, as_ended, claim, completed, new_id, the_only_accepted, valid};
+use super::fixtures::{Asker, HARD_TEXT, answer, as_ended, claim, completed, new_id, the_only_accepted, ttl, valid};
 use crate::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn};
 use crate::conversation::{Failure, IncompleteReason, TurnState};
 use crate::id::{ConversationId, TurnId};
@@ -50,6 +50,19 @@ pub async fn a_replay_comes_before_anything_else(store: StoreUnderTest) {
         let refused = asker.refused(&other).await;
         assert!(matches!(refused, AcceptError::KeyReused), "the key is another request's, but: {refused:?}");
     }
+}
+
+/// A turn that has expired is found by nobody, with its key neither.
+pub async fn the_key_of_an_expired_turn_is_gone(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let conversation = asker.conversation().await;
+    let ask = |seconds| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, seconds) };
+    let first = NewTurn { default_ttl: ttl(9), ..ask(1) };
+    asker.accept(&first).await;
+    asker.finish(first.id, completed("Yes."), 2).await;
+    assert_eq!(asker.replayed(&ask(9)).await.id, first.id);
+    let refused = asker.refused(&ask(10)).await;
+    assert!(matches!(refused, AcceptError::KeyGone), "its turn has expired, but: {refused:?}");
 }
 
 /// Another request with the same key is refused, while the first runs and after.

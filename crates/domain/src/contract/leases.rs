@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HARD_TEXT, as_ended, as_running, at, claim, completed, the_only_reaper};
+use super::fixtures::{Asker, HARD_TEXT, as_ended, as_running, at, claim, completed, new_id, the_only_reaper};
 use crate::chat::{AcceptedTurn, FinishedTurn, NewTurn, Settlement};
 use crate::conversation::{Answer, IncompleteReason, TurnState, Usage};
-use crate::id::TurnId;
+use crate::id::{ReplicaId, TurnId};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -23,6 +23,16 @@ pub async fn a_living_process_keeps_its_turns(store: StoreUnderTest) {
     assert!(reaped.contains(&closed.id) && !reaped.contains(&kept.id), "only the dead's are reaped: {reaped:?}");
     assert_eq!(living.turn(kept.id, 3).await, as_running(&kept, &accepted, "So far"));
     living.finish(kept.id, completed("So far, so good."), 4).await;
+}
+
+/// Whoever reaps lives, even if its lease ran out while it waited for the store.
+pub async fn a_reaper_keeps_its_own_turns(store: StoreUnderTest) {
+    let _reaping = the_only_reaper().await;
+    let asker = Asker::on_dead_replica(&store).await;
+    let (question, _) = running(&asker).await;
+    let reaped = store.leases.reap(asker.replica, at(2)).await.expect("the dead can be reaped");
+    assert!(!reaped.contains(&question.id), "its own turn was reaped: {reaped:?}");
+    asker.finish(question.id, completed("So far, so good."), 3).await;
 }
 
 /// A process that has never held a lease does not live.
@@ -154,5 +164,6 @@ async fn running(asker: &Asker) -> (NewTurn, AcceptedTurn) {
 }
 
 async fn reap(store: &StoreUnderTest, seconds: i64) -> Vec<TurnId> {
-    store.leases.reap(at(seconds)).await.expect("the dead can be reaped")
+    let reaper = ReplicaId::from_uuid(new_id());
+    store.leases.reap(reaper, at(seconds)).await.expect("the dead can be reaped")
 }

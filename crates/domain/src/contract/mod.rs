@@ -146,6 +146,7 @@ macro_rules! contract_suite {
             idempotency {
                 a_repeated_request_is_in_progress_and_then_replayed,
                 a_replay_comes_before_anything_else,
+                the_key_of_an_expired_turn_is_gone,
                 another_request_may_not_use_the_key,
                 a_key_is_its_users_own,
                 a_failure_releases_the_key,
@@ -181,6 +182,7 @@ macro_rules! contract_suite {
             }
             leases {
                 a_living_process_keeps_its_turns,
+                a_reaper_keeps_its_own_turns,
                 a_process_that_never_renewed_is_dead,
                 a_lease_without_time_is_no_lease,
                 a_released_lease_is_over_at_once,

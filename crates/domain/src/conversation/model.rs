@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -117,11 +116,6 @@ impl TimeToLive {
     /// In whole seconds.
     pub const fn seconds(self) -> u32 {
         self.0
-    }
-
-    /// As a duration.
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0 as u64)
     }
 
     /// When something said at `moment` expires.

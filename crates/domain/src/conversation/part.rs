@@ -48,3 +48,24 @@ pub enum Part {
         text: String,
     },
 }
+
+impl Part {
+    /// The same part, each of its texts changed in the same way.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
+        let all = |texts: Vec<String>| texts.into_iter().map(&change).collect();
+        match self {
+            Self::Text { text } => Self::Text { text: change(text) },
+            Self::Image { url, alt } => Self::Image { url: change(url), alt: alt.map(change) },
+            Self::Table { columns, rows } => {
+                Self::Table { columns: all(columns), rows: rows.into_iter().map(all).collect() }
+            }
+            Self::Chart { specification } => Self::Chart { specification: change(specification) },
+            Self::ToolCall { id, name, arguments } => {
+                Self::ToolCall { id: change(id), name: change(name), arguments: change(arguments) }
+            }
+            Self::ToolResult { id, content } => Self::ToolResult { id: change(id), content: change(content) },
+            Self::Reasoning { text } => Self::Reasoning { text: change(text) },
+        }
+    }
+}

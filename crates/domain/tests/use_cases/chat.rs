@@ -4,7 +4,7 @@ use std::time::Duration;
 use domain::Unexpected;
 use domain::chat::{
     AcceptError, Ask, AskError, ChatPolicy, ChatService, ConversationChoice, Fingerprint, Finished, IdempotencyClaim,
-    MockChatEngine, MockTurnRunner, ModelInfo, RunningTurn, Started, TurnPlan,
+    MockChatEngine, MockTurnRunner, OfferedModel, RunningTurn, Started, TurnPlan,
 };
 use domain::conversation::{Answer, Failure, Turn, TurnKind, TurnState};
 use domain::id::{ConversationId, ReplicaId, TurnId};
@@ -58,7 +58,7 @@ fn runner(
 
 fn service(runner: MockTurnRunner) -> ChatService {
     let mut engine = MockChatEngine::new();
-    let offered = ["small", "large"].map(|name| ModelInfo { name: valid(name), provider: "test".to_owned() });
+    let offered = ["small", "large"].map(|name| OfferedModel { name: valid(name), provider: "test".to_owned() });
     engine.expect_models().returning(move || offered.to_vec());
     let policy = ChatPolicy { replica: ReplicaId::from_uuid(uuid(500)), budget: BUDGET, default_ttl: ttl() };
     ChatService::new(Arc::new(runner), Arc::new(engine), clock(), ids(), policy)

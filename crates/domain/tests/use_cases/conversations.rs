@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use domain::chat::{MockChatEngine, ModelInfo};
+use domain::chat::{MockChatEngine, OfferedModel};
 use domain::conversation::{
     ConversationDraft, ConversationService, CreateError, MockConversationRepository, MockTurnRepository,
 };
@@ -9,7 +9,7 @@ use super::{caller, clock, ids, ttl, valid};
 
 fn service(conversations: MockConversationRepository) -> ConversationService {
     let mut engine = MockChatEngine::new();
-    engine.expect_models().returning(|| vec![ModelInfo { name: valid("small"), provider: "test".to_owned() }]);
+    engine.expect_models().returning(|| vec![OfferedModel { name: valid("small"), provider: "test".to_owned() }]);
     let turns = Arc::new(MockTurnRepository::new());
     ConversationService::new(Arc::new(conversations), turns, Arc::new(engine), clock(), ids(), ttl())
 }

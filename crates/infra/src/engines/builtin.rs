@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 
 use async_trait::async_trait;
 use domain::chat::{
-    ChatEngine, EngineError, EngineEvent, EngineRequest, EngineStream, FinishReason, ModelInfo, PastTurn,
+    ChatEngine, EngineError, EngineEvent, EngineRequest, EngineStream, FinishReason, OfferedModel, PastTurn,
 };
 use domain::conversation::ModelName;
 use futures_util::{StreamExt as _, stream};
@@ -49,8 +49,8 @@ impl Default for BuiltinEngine {
 
 #[async_trait]
 impl ChatEngine for BuiltinEngine {
-    fn models(&self) -> Vec<ModelInfo> {
-        vec![ModelInfo { name: self.model.clone(), provider: "builtin".to_owned() }]
+    fn models(&self) -> Vec<OfferedModel> {
+        vec![OfferedModel { name: self.model.clone(), provider: "builtin".to_owned() }]
     }
 
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError> {

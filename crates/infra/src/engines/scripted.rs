@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::chat::{
-    ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, ModelInfo,
+    ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, OfferedModel,
 };
 use domain::conversation::ModelName;
 use futures_util::{StreamExt as _, stream};
@@ -96,8 +96,8 @@ impl ScriptedEngine {
 
 #[async_trait]
 impl ChatEngine for ScriptedEngine {
-    fn models(&self) -> Vec<ModelInfo> {
-        vec![ModelInfo { name: self.model.clone(), provider: "scripted".to_owned() }]
+    fn models(&self) -> Vec<OfferedModel> {
+        vec![OfferedModel { name: self.model.clone(), provider: "scripted".to_owned() }]
     }
 
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError> {
@@ -286,12 +286,12 @@ mod tests {
         assert_eq!(engine.calls(), 2);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn its_delays_are_waited_for() {
-        let delay = Duration::from_millis(5);
-        let engine = ScriptedEngine::new(Script { first_token: delay, token: delay, tokens: 4, ..Script::default() });
+        let [first_token, token] = [Duration::from_secs(60), Duration::from_secs(7)];
+        let engine = ScriptedEngine::new(Script { first_token, token, tokens: 4, ..Script::default() });
         let started = tokio::time::Instant::now();
         assert_eq!(engine.answer(request()).await.unwrap().count().await, 1 + 4 + 1);
-        assert!(started.elapsed() >= delay * 4);
+        assert_eq!(started.elapsed(), first_token + token * 3);
     }
 }

@@ -84,13 +84,19 @@ impl Pulse {
             if renewed.elapsed() < self.settings.lease / 4 {
                 continue;
             }
+            let asked = Instant::now();
             if let Err(error) = self.leases.renew(self.replica, self.settings.lease).await {
                 tracing::warn!(%error, "the lease could not be renewed");
                 reap_from = Instant::now() + self.settings.lease;
                 continue;
             }
-            renewed = Instant::now();
-            if renewed >= reap_from
+            // It holds from when it was written, which may have been as early as it was asked for.
+            renewed = asked;
+            if renewed.elapsed() > self.settings.lease / 2 {
+                tracing::warn!("the store took long to renew the lease");
+                reap_from = Instant::now() + self.settings.lease;
+            }
+            if Instant::now() >= reap_from
                 && let Err(error) = self.reap().await
             {
                 tracing::warn!(%error, "the turns of dead processes could not be closed");
@@ -98,9 +104,8 @@ impl Pulse {
         }
     }
 
-    /// A process that was cut off must renew before it reaps, or it would find itself among the dead.
     async fn reap(&self) -> Result<(), Unexpected> {
-        let reaped = self.leases.reap(self.clock.now()).await?;
+        let reaped = self.leases.reap(self.replica, self.clock.now()).await?;
         if !reaped.is_empty() {
             tracing::warn!(turns = reaped.len(), "closed turns that a dead process had left running");
         }

@@ -13,6 +13,7 @@ use domain::id::{ConversationId, TurnId};
 use futures_core::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Who waits for the answer, if anybody still does.
@@ -22,6 +23,8 @@ type Doorkeeper = oneshot::Sender<Result<Option<(TurnId, ConversationId)>, Accep
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
+/// How long after the store was last out of reach a statement from before may still be committed there.
+const LATE_COMMIT: Duration = Duration::from_secs(30);
 /// How often an outcome is offered to a store that says it will never take it: it may be mistaken.
 const HARD_TRIES: u32 = 6;
 
@@ -77,7 +80,8 @@ impl TurnTask {
     }
 
     /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
-    /// its conversation does not stay busy and its key may be tried again.
+    /// its conversation does not stay busy and its key may be tried again. The statement that stores it may still be
+    /// under way, so it is looked for until that must be over.
     async fn abandon(self, plan: &TurnPlan) {
         let failed = FinishedTurn {
             id: plan.turn.id,
@@ -87,7 +91,13 @@ impl TurnTask {
             completed_at: self.clock.now(),
         };
         let mut pause = FIRST_RETRY;
-        while self.journal.finish(failed.clone()).await.is_err_and(|error| error.is_unavailable()) {
+        let mut given_up = Instant::now() + LATE_COMMIT;
+        loop {
+            match self.journal.finish(failed.clone()).await {
+                Ok(Settlement::Lost) if Instant::now() < given_up => {}
+                Err(error) if error.is_unavailable() => given_up = Instant::now() + LATE_COMMIT,
+                Ok(Settlement::Stored | Settlement::Lost) | Err(_) => return,
+            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
                 () = self.shutdown.cancelled() => return,
@@ -205,7 +215,13 @@ impl Appending {
             && let Some(piece) = self.waiting.take()
         {
             let journal = self.journal.clone();
-            self.writing = Some(Box::pin(async move { journal.append(piece.clone()).await.map_err(|_| piece) }));
+            self.writing = Some(Box::pin(async move {
+                let appended = journal.append(piece.clone()).await;
+                appended.map_err(|error| {
+                    tracing::warn!(%error, "the text so far could not be stored yet");
+                    piece
+                })
+            }));
         }
     }
 

@@ -1,9 +1,11 @@
 use async_trait::async_trait;
+use diesel::PgConnection;
 use domain::Unexpected;
 use domain::health::StoreHealth;
 
 use super::connection::PgPool;
 use super::migrations;
+use crate::store::MigrationError;
 
 /// Whether PostgreSQL can be reached and has this build's schema.
 pub(super) struct Health(pub PgPool);
@@ -11,7 +13,12 @@ pub(super) struct Health(pub PgPool);
 #[async_trait]
 impl StoreHealth for Health {
     async fn check(&self) -> Result<(), Unexpected> {
-        match self.0.run(|connection| Ok(migrations::is_current(connection))).await? {
+        let check = |connection: &mut PgConnection| match migrations::is_current(connection) {
+            // So that a connection that was closed is replaced.
+            Err(MigrationError::Store(error)) => Err(error),
+            checked => Ok(checked),
+        };
+        match self.0.run(check).await? {
             Ok(true) => Ok(()),
             Ok(false) => Err(Unexpected::unavailable("the schema is not the one that this build expects")),
             Err(error) => Err(Unexpected::unavailable(error)),

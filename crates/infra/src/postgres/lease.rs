@@ -40,9 +40,12 @@ impl ReplicaLease for Leases {
         Ok(())
     }
 
-    async fn reap(&self, at: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
+    async fn reap(&self, by: ReplicaId, at: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
         let reap = move |connection: &mut PgConnection| {
-            diesel::sql_query(include_str!("reap.sql")).bind::<Timestamptz, _>(Time(at)).load::<Reaped>(connection)
+            diesel::sql_query(include_str!("reap.sql"))
+                .bind::<Timestamptz, _>(Time(at))
+                .bind::<PgUuid, _>(Id(by.as_uuid()))
+                .load::<Reaped>(connection)
         };
         Ok(self.0.run(reap).await?.into_iter().map(|turn| TurnId::from_uuid(turn.id.0)).collect())
     }

@@ -1,7 +1,7 @@
 WITH dead AS (
     SELECT t.id FROM turns t
     LEFT JOIN replicas r ON r.id = t.owner AND r.lease_until > now()
-    WHERE t.status = 'running' AND r.id IS NULL
+    WHERE t.status = 'running' AND t.owner <> $2 AND r.id IS NULL
     ORDER BY t.id
     FOR UPDATE OF t SKIP LOCKED
 ),

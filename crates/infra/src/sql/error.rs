@@ -52,6 +52,12 @@ impl SqlError {
                 || information.message().contains("deadlock detected"))
     }
 
+    /// Whether somebody held a row for too long.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        matches!(self, Self::Diesel(DieselError::DatabaseError(_, information))
+            if information.message().contains("due to lock timeout"))
+    }
+
     /// Whether the same work may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -80,8 +86,8 @@ pub(crate) fn fail_all<T>(error: SqlError, count: usize) -> Vec<Result<T, SqlErr
     std::iter::once(Err(error)).chain(others).collect()
 }
 
-/// Neither diesel nor SQLite's driver hands out the codes of these conditions, only their (untranslated) texts:
-/// 57014 and 57P01 to 57P03, 53xxx, 40001 and 40P01 of PostgreSQL; `SQLITE_BUSY`, `SQLITE_FULL` and `SQLITE_IOERR`.
+/// Neither diesel nor SQLite's driver hands out the codes of these conditions, only their texts (ADR 0013):
+/// 55P03, 57014 and 57P01 to 57P03, 53xxx, 40001 and 40P01 of PostgreSQL; `SQLITE_BUSY`, `SQLITE_FULL` and `SQLITE_IOERR`.
 fn passes(message: &str) -> bool {
     const PASSING: [&str; 13] = [
         "canceling statement",

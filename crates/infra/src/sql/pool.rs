@@ -30,7 +30,7 @@ pub(crate) struct PoolSettings {
 /// Work is admitted before it gets a thread: there are never more threads than connections, so a store that
 /// stalls makes callers wait no longer than `acquire_timeout` and then fail, instead of piling up threads.
 pub(crate) struct Pool<C: Connect> {
-    connections: r2d2::Pool<Manager<C>>,
+    connections: r2d2::Pool<Connector<C>>,
     admission: Arc<Semaphore>,
     settings: PoolSettings,
 }
@@ -51,7 +51,7 @@ impl<C: Connect> Pool<C> {
             .min_idle(Some(0))
             .connection_timeout(patience)
             .test_on_check_out(false)
-            .build_unchecked(Manager { options });
+            .build_unchecked(Connector { options });
         Self { connections, admission: Arc::new(Semaphore::new(settings.size as usize)), settings }
     }
 
@@ -104,11 +104,11 @@ pub(crate) struct Managed<C> {
     is_closed: bool,
 }
 
-struct Manager<C: Connect> {
+struct Connector<C: Connect> {
     options: C::Options,
 }
 
-impl<C: Connect> ManageConnection for Manager<C> {
+impl<C: Connect> ManageConnection for Connector<C> {
     type Connection = Managed<C>;
     type Error = diesel::ConnectionError;
 

@@ -33,10 +33,10 @@ impl Connect for SqliteConnection {
         let mut connection = Self::establish(path)?;
         let pragmas = match options.access {
             Access::Write => {
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                  PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192"
             }
-            Access::Read => "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -2048",
+            Access::Read => "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -2048",
         };
         connection.batch_execute(pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)

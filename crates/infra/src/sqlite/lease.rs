@@ -32,8 +32,11 @@ struct Reaped {
 #[async_trait]
 impl ReplicaLease for Leases {
     async fn renew(&self, replica: ReplicaId, lease: Duration) -> Result<(), Unexpected> {
-        let until = self.clock.now() + TimeDelta::from_std(lease).map_err(Unexpected::new)?;
+        let lease = TimeDelta::from_std(lease).map_err(Unexpected::new)?;
+        let clock = self.clock.clone();
         let renew = move |connection: &mut SqliteConnection| {
+            // The writer may have kept this waiting: the lease begins when it is written.
+            let until = clock.now() + lease;
             diesel::insert_into(replicas::table)
                 .values((replicas::id.eq(Id(replica.as_uuid())), replicas::lease_until.eq(Time(until))))
                 .on_conflict(replicas::id)
@@ -45,12 +48,14 @@ impl ReplicaLease for Leases {
         Ok(())
     }
 
-    async fn reap(&self, at: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
-        let now = self.clock.now();
+    async fn reap(&self, by: ReplicaId, at: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
+        let clock = self.clock.clone();
         let reap = move |connection: &mut SqliteConnection| {
+            let now = clock.now();
             let reaped: Vec<Reaped> = diesel::sql_query(include_str!("reap.sql"))
                 .bind::<BigInt, _>(Time(at))
                 .bind::<BigInt, _>(Time(now))
+                .bind::<Text, _>(Id(by.as_uuid()))
                 .load(connection)?;
             let forgotten = Time(now - FORGOTTEN_AFTER);
             diesel::delete(replicas::table.filter(replicas::lease_until.lt(forgotten))).execute(connection)?;
@@ -118,7 +123,7 @@ mod tests {
         clock.expect_now().return_const(now);
         let leases = Leases { writer: Writer::start(options, 4, None).unwrap(), clock: Arc::new(clock) };
 
-        let mut reaped = leases.reap(now).await.unwrap();
+        let mut reaped = leases.reap(ReplicaId::from_uuid(Uuid::from_u128(1)), now).await.unwrap();
         reaped.sort_by_key(|id| id.as_uuid());
         assert_eq!(reaped, [2, 3].map(|n| TurnId::from_uuid(Uuid::from_u128(n))));
         let mut text = |sql| Statement::<Text, 0>::new(sql, []).get_result::<String>(&mut connection).unwrap();

@@ -1,6 +1,6 @@
 WITH dead AS (
     SELECT t.id FROM turns t
-    WHERE t.status = 'running'
+    WHERE t.status = 'running' AND t.owner <> ?3
       AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = t.owner AND r.lease_until > ?2)
 )
 UPDATE turns

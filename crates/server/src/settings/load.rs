@@ -8,6 +8,10 @@ use super::{Environment, Flaw, KeyProblem, Origin, Profile, Settings, SettingsEr
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const DEFAULTS_NAME: &str = "config/default.toml";
 const VARIABLE_PREFIX: &str = "COLLOQUY__";
+/// What else may begin with our name: where to read, where to keep, and the tests' own.
+const OUR_NAME: &str = "COLLOQUY_";
+const PLACES: [&str; 3] = ["PROFILE", "CONFIG", "DATA_DIR"];
+const OF_TESTS: &str = "TEST_";
 /// The shortest secret that may sign tokens: as long as the hash it is used with (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -69,6 +73,11 @@ pub fn load(environment: &Environment, flags: &Flags) -> Result<Configuration, S
         let key = rest.to_lowercase().replace("__", ".");
         reading.text(&key, value, Origin::Variable(name.to_owned()));
     }
+    for (name, rest, _) in environment.with_prefix(OUR_NAME) {
+        if !rest.starts_with('_') && !rest.starts_with(OF_TESTS) && !PLACES.contains(&rest) {
+            reading.unknown_variable(name);
+        }
+    }
     for (name, key) in KNOWN_VARIABLES {
         if let Some(value) = environment.get(name) {
             reading.text(key, value, Origin::Variable(name.to_owned()));
@@ -106,6 +115,11 @@ impl Reading<'_> {
             Ok(layer) => self.said.merge(layer),
             Err(problem) => self.problems.push(problem),
         }
+    }
+
+    fn unknown_variable(&mut self, name: &str) {
+        let origin = Origin::Variable(name.to_owned());
+        self.problems.push(KeyProblem { key: name.to_owned(), origin, flaw: Flaw::Unknown { suggestion: None } });
     }
 
     fn finish(self) -> Result<(Settings, Layer), SettingsError> {

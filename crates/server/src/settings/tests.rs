@@ -158,6 +158,17 @@ fn an_unknown_key_is_named_with_its_place_and_what_was_meant() {
 }
 
 #[test]
+fn a_variable_that_only_looks_like_ours_is_refused() {
+    for name in ["COLLOQUY_PROFIL", "COLLOQUY_DATADIR", "COLLOQUY_AUTH__SECRET", "COLLOQUY_"] {
+        let problem = only_problem(load_with(&[(name, "x")]));
+        assert_eq!(problem.origin, Origin::Variable(name.to_owned()));
+        assert_eq!(problem.flaw, Flaw::Unknown { suggestion: None });
+    }
+    let ours = [("COLLOQUY_DATA_DIR", "/d"), ("COLLOQUY_PROFILE", "test"), ("COLLOQUY_TEST_POSTGRES", "x")];
+    assert!(load_with(&ours).is_ok());
+}
+
+#[test]
 fn an_ill_typed_value_is_named_with_its_place() {
     for (text, key, found) in [
         ("[server]\nport = \"8112\"", "server.port", "a text"),

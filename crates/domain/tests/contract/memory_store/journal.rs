@@ -76,6 +76,7 @@ impl Rows {
         match self.turns.get(&held.turn) {
             None => Err(AcceptError::KeyGone),
             Some(row) if row.is_running() => Err(AcceptError::InProgress { running: held.turn }),
+            Some(row) if row.turn.expiry_timestamp <= turn.entry_time => Err(AcceptError::KeyGone),
             Some(row) => Ok(Some(row.turn.clone())),
         }
     }

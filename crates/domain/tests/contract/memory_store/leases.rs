@@ -17,10 +17,10 @@ impl ReplicaLease for MemoryStore {
         Ok(())
     }
 
-    async fn reap(&self, moment: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
+    async fn reap(&self, by: ReplicaId, moment: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
         let mut rows = self.rows();
         let Rows { turns, leases, .. } = &mut *rows;
-        let is_alive = |replica: &ReplicaId| leases.get(replica).is_some_and(|lease| *lease > now());
+        let is_alive = |replica: &ReplicaId| *replica == by || leases.get(replica).is_some_and(|lease| *lease > now());
         let orphans = turns.values_mut().filter(|row| row.is_running() && !is_alive(&row.asked.replica));
         let reaped = orphans.map(|row| {
             let response = row.text();

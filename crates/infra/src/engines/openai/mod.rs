@@ -16,7 +16,7 @@ use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::chat::{ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, ModelInfo};
+use domain::chat::{ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, OfferedModel};
 use domain::conversation::ModelName;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -137,9 +137,13 @@ impl OpenAiEngine {
 
 #[async_trait]
 impl ChatEngine for OpenAiEngine {
-    fn models(&self) -> Vec<ModelInfo> {
+    fn models(&self) -> Vec<OfferedModel> {
         let provider = &self.settings.provider;
-        self.settings.models.iter().map(|name| ModelInfo { name: name.clone(), provider: provider.clone() }).collect()
+        self.settings
+            .models
+            .iter()
+            .map(|name| OfferedModel { name: name.clone(), provider: provider.clone() })
+            .collect()
     }
 
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError> {

@@ -172,12 +172,15 @@ fn claimed_before(
     let Some((turn_id, status)) = claimed_by else { return Ok(Some(Finding::KeyGone)) };
     match status.as_str() {
         "running" | "queued" => return Ok(Some(Finding::InProgress(turn_id.0))),
-        // Its claim has been released since.
-        "failed" => return Ok(Some(Finding::TryAgain)),
+        "failed" => {
+            diesel::delete(row.filter(idempotency_keys::turn_id.eq(turn_id))).execute(connection)?;
+            return Ok(Some(Finding::TryAgain));
+        }
         _ => {}
     }
-    let turn = turns::table.find(turn_id).select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection)?;
-    Ok(Some(Finding::Replayed(Box::new(turn))))
+    let kept = turns::table.find(turn_id).filter(turns::expiry_timestamp.gt(Time(turn.entry_time)));
+    let found = kept.select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection).optional()?;
+    Ok(Some(found.map_or(Finding::KeyGone, |turn| Finding::Replayed(Box::new(turn)))))
 }
 
 /// The conversation that goes on when none is named: see [`ConversationChoice::Current`].

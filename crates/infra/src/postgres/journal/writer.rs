@@ -29,7 +29,7 @@ pub(super) fn start<W: Write>(
     let mut server = Server { options, connection: None, unreachable_since: None };
     BatchWriter::start(name, capacity, move |items: Vec<W::Item>| match server.attempt(&write, &items) {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) if error.is_passing() || items.len() == 1 => fail_all(error, items.len()),
+        Err(error) if concerns_all(&error) || items.len() == 1 => fail_all(error, items.len()),
         Err(_) => one_by_one(&mut server, &write, &items),
     })
 }
@@ -48,10 +48,15 @@ fn one_by_one<W: Write>(server: &mut Server, write: &W, items: &[W::Item]) -> Ve
             return Err(SqlError::Unreachable(String::clone(text)));
         }
         let outcome = server.attempt(write, std::slice::from_ref(item));
-        away = outcome.as_ref().err().filter(|error| error.is_passing()).map(ToString::to_string);
+        away = outcome.as_ref().err().filter(|error| concerns_all(error)).map(ToString::to_string);
         outcome.and_then(|mut outcomes| outcomes.pop().ok_or(SqlError::Panicked))
     };
     items.iter().map(write_one).collect()
+}
+
+/// The server is away or too slow for everybody; a row that somebody holds is the trouble of whoever needs it.
+fn concerns_all(error: &SqlError) -> bool {
+    error.is_passing() && !error.is_locked_out()
 }
 
 /// The writer's connection, opened when it is needed.

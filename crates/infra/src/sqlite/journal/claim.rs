@@ -45,8 +45,9 @@ pub(super) fn settle(
     if matches!(status, Some("running" | "queued")) {
         return Ok(Some(Verdict::Refused(Refusal::InProgress(id))));
     }
-    let row = turns::table.find(id).select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection)?;
-    Ok(Some(Verdict::Replayed(Box::new(row))))
+    let kept = turns::table.find(id).filter(turns::expiry_timestamp.gt(Time(turn.entry_time)));
+    let row = kept.select(turn_columns!(turns, RESPONSE_SO_FAR)).first::<TurnRow>(connection).optional()?;
+    Ok(Some(row.map_or(Verdict::Refused(Refusal::KeyGone), |row| Verdict::Replayed(Box::new(row)))))
 }
 
 /// Claims the key for the turn.

@@ -1,0 +1,31 @@
+//! A row that somebody else holds is the trouble of whoever needs it, and of nobody else (PostgreSQL).
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+
+use crate::support::database::Backend;
+use crate::support::installation::Installation;
+
+#[tokio::test]
+async fn one_held_conversation_does_not_keep_others_from_being_answered() {
+    let installation = Installation::new(Backend::Postgres);
+    let server = installation.start().await;
+    let [ada, bob] = [server.client().newcomer("ada").await, server.client().newcomer("bob").await];
+    let held = ada.ask("My name is Ada.").await.conversation_id;
+    bob.ask("My name is Bob.").await;
+
+    let mut holder = PgConnection::establish(installation.database().url()).unwrap();
+    holder.batch_execute(&format!("BEGIN; SELECT 1 FROM conversations WHERE id = '{held}' FOR UPDATE")).unwrap();
+    let question = serde_json::json!({ "question": "What is my name?" });
+    let unlucky = async { ada.post("/chat", &question).await };
+    let others = async {
+        for _ in 0..20 {
+            assert_eq!(bob.ask("What is my name?").await.response, "Your name is Bob.");
+        }
+    };
+    let (refused, ()) = tokio::join!(unlucky, others);
+    assert_eq!(refused.status, 503, "{refused:?}");
+
+    holder.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(ada.ask("What is my name?").await.response, "Your name is Ada.");
+}
