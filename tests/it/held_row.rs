@@ -2,6 +2,7 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use futures_util::future::join_all;
 
 use crate::support::database::Backend;
 use crate::support::installation::Installation;
@@ -10,9 +11,9 @@ use crate::support::installation::Installation;
 async fn one_held_conversation_does_not_keep_others_from_being_answered() {
     let installation = Installation::new(Backend::Postgres);
     let server = installation.start().await;
-    let [ada, bob] = [server.client().newcomer("ada").await, server.client().newcomer("bob").await];
+    let ada = server.client().newcomer("ada").await;
+    let others = join_all(["bob", "carl", "dora", "emil"].map(async |name| server.client().newcomer(name).await)).await;
     let held = ada.ask("My name is Ada.").await.conversation_id;
-    bob.ask("My name is Bob.").await;
 
     let mut holder = PgConnection::establish(installation.database().url()).unwrap();
     holder.batch_execute(&format!("BEGIN; SELECT 1 FROM conversations WHERE id = '{held}' FOR UPDATE")).unwrap();
@@ -24,13 +25,16 @@ async fn one_held_conversation_does_not_keep_others_from_being_answered() {
             assert_eq!(refused.status, 503, "{refused:?}");
         }
     };
-    let others = async {
-        for _ in 0..5 {
-            assert_eq!(bob.ask("What is my name?").await.response, "Your name is Bob.");
+    let undisturbed = others.iter().map(async |other| {
+        for n in 0..5 {
+            assert_eq!(
+                other.ask(format!("My name is N{n}.").as_str()).await.response,
+                format!("Nice to meet you, N{n}.")
+            );
         }
-    };
+    });
     tokio::select! {
-        () = others => {}
+        _ = join_all(undisturbed) => {}
         () = unlucky() => {}
         () = unlucky() => {}
     }
