@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::Unexpected;
-use domain::chat::{AcceptError, Acceptance, ConversationChoice, FinishedTurn, NewTurn, Settlement};
+use domain::chat::{AcceptError, Acceptance, ContextBudget, ConversationChoice, FinishedTurn, NewTurn, Settlement};
 use domain::clock::Clock as _;
 use domain::conversation::{Failure, Question, TimeToLive, TurnState};
 use domain::id::{ConversationId, IdGenerator as _, ReplicaId, TurnId, UserId};
@@ -57,7 +57,7 @@ impl Scene {
             replica: self.replica,
             entry_time: SystemClock.now(),
             default_ttl: TimeToLive::try_from(3600).unwrap(),
-            context_turns: 7,
+            budget: ContextBudget { max_turns: 7, max_tokens: 1_000 },
             idempotency: None,
         }
     }

@@ -31,7 +31,7 @@ impl chat::TurnJournal for Journal {
             expiry_timestamp: turn.default_ttl.after(turn.entry_time),
             conversation_model: None,
             system: None,
-            context: turns.iter().rev().filter_map(past).take(turn.context_turns.into()).collect(),
+            context: turns.iter().rev().filter_map(past).take(turn.budget.max_turns.into()).collect(),
         };
         turns.push((turn, None));
         Ok(Acceptance::Accepted(accepted))

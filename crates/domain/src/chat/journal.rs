@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Outcome, PastTurn};
+use super::{ContextBudget, Outcome, PastTurn};
 use crate::Unexpected;
 use crate::conversation::{ModelName, Question, SystemPrompt, TimeToLive, Turn, TurnKind, TurnState};
 use crate::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
@@ -100,8 +100,8 @@ pub struct NewTurn {
     pub entry_time: DateTime<Utc>,
     /// How long it is kept where the conversation says nothing.
     pub default_ttl: TimeToLive,
-    /// The most earlier turns that are wanted back.
-    pub context_turns: u16,
+    /// How much of the conversation is wanted back.
+    pub budget: ContextBudget,
     /// The client's key for the request, if it gave one.
     pub idempotency: Option<IdempotencyClaim>,
 }
@@ -224,7 +224,8 @@ pub trait TurnJournal: Send + Sync {
     /// - Two first questions at once with [`ConversationChoice::Current`] make one conversation, not two.
     /// - The context MUST have the turn before this one, if that has an answer, even if it ended just now.
     /// - Failed and expired turns take no place in the context. An implementation MAY stop looking
-    ///   after [`NewTurn::look_back`] turns, so that the cost is bounded.
+    ///   after [`NewTurn::look_back`] turns, and before a turn with which the budget's tokens would not do, so that
+    ///   the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
     /// Appends text to a running turn. A piece that is stored already is left alone, unless the new one begins at
@@ -240,7 +241,7 @@ pub trait TurnJournal: Send + Sync {
 impl NewTurn {
     /// How many turns back a store has to look for the context at most: those without an answer count here.
     pub fn look_back(&self) -> u32 {
-        4 * u32::from(self.context_turns)
+        4 * u32::from(self.budget.max_turns)
     }
 
     /// The turn as it is once it has ended, without another look at the store.

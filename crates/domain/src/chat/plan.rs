@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 
-use super::{AcceptedTurn, ContextBudget, EngineRequest, Generation, NewTurn, PastTurn, select_context};
+use super::{AcceptedTurn, EngineRequest, Generation, NewTurn, PastTurn, select_context};
 use crate::conversation::ModelName;
 
 /// A question, and how it shall be answered: what a [`super::TurnRunner`] is given.
@@ -8,8 +8,6 @@ use crate::conversation::ModelName;
 pub struct TurnPlan {
     /// The question.
     pub turn: NewTurn,
-    /// How much of the conversation the engine is told.
-    pub budget: ContextBudget,
     /// What the engine offers.
     pub offered: Vec<ModelName>,
 }
@@ -19,7 +17,7 @@ impl TurnPlan {
     ///
     /// A conversation may outlive its model; then the engine's default answers.
     pub fn begin(&self, accepted: &mut AcceptedTurn, now: DateTime<Utc>) -> (EngineRequest, Generation) {
-        let context: Vec<PastTurn> = select_context(std::mem::take(&mut accepted.context), self.budget, now);
+        let context: Vec<PastTurn> = select_context(std::mem::take(&mut accepted.context), self.turn.budget, now);
         let kept = accepted.conversation_model.take().filter(|model| self.offered.contains(model));
         let request = EngineRequest {
             turn_id: self.turn.id,

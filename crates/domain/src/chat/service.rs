@@ -131,10 +131,10 @@ impl ChatService {
             replica: self.policy.replica,
             entry_time: self.clock.now(),
             default_ttl: self.policy.default_ttl,
-            context_turns: self.policy.budget.max_turns,
+            budget: self.policy.budget,
             idempotency: ask.idempotency,
         };
-        Ok(self.runner.start(TurnPlan { turn, budget: self.policy.budget, offered }).await?)
+        Ok(self.runner.start(TurnPlan { turn, offered }).await?)
     }
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::join;
 
 use super::StoreUnderTest;
 use super::fixtures::{Asker, HARD_TEXT, answer, at, completed, ttl, valid};
-use crate::chat::{AcceptError, Acceptance, AcceptedTurn, NewTurn, PastTurn};
+use crate::chat::{AcceptError, Acceptance, AcceptedTurn, ContextBudget, NewTurn, PastTurn};
 use crate::conversation::{Answer, Failure, IncompleteReason, TurnState, Usage};
 use crate::id::ConversationId;
 
@@ -38,7 +38,7 @@ pub async fn it_is_as_long_as_wanted(store: StoreUnderTest) {
         asker.say(conversation, &n.to_string(), "Yes.", n).await;
     }
     for (wanted, expected) in [(0, 0), (1, 1), (20, 20), (500, 30)] {
-        let question = NewTurn { context_turns: wanted, ..asker.ask(conversation, 31) };
+        let question = NewTurn { budget: at_most(wanted), ..asker.ask(conversation, 31) };
         let told = questions(&asker.accept(&question).await.context);
         let newest: Vec<String> = (1..=30).rev().take(expected).map(|n| n.to_string()).collect();
         assert_eq!(told, newest, "{wanted} wanted");
@@ -70,7 +70,7 @@ pub async fn turns_without_an_answer_take_no_place(store: StoreUnderTest) {
     for seconds in 3..6 {
         say_and_end(&asker, conversation, "failed", TurnState::Failed(Failure::EngineUnavailable), seconds).await;
     }
-    let question = NewTurn { context_turns: 2, ..asker.ask(conversation, 6) };
+    let question = NewTurn { budget: at_most(2), ..asker.ask(conversation, 6) };
     assert_eq!(questions(&asker.accept(&question).await.context), ["two", "one"]);
 }
 
@@ -85,8 +85,30 @@ pub async fn it_leaves_out_the_expired(store: StoreUnderTest) {
     }
     say_and_end(&asker, conversation, "keeps the conversation", TurnState::Failed(Failure::EngineError), 4).await;
     for (seconds, expected) in [(60, vec!["until 61", "lasting"]), (61, vec!["lasting"])] {
-        let question = NewTurn { context_turns: 2, ..asker.ask(conversation, seconds) };
+        let question = NewTurn { budget: at_most(2), ..asker.ask(conversation, seconds) };
         assert_eq!(questions(&asker.accept(&question).await.context), expected, "at {seconds} seconds");
+        asker.finish(question.id, TurnState::Failed(Failure::EngineError), seconds).await;
+    }
+}
+
+/// Turns that fit the budget are told, whether or not the store stops at the first that does not.
+pub async fn it_has_what_fits_the_budget(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let conversation = asker.conversation().await;
+    for (seconds, output_tokens) in (1..).zip([1, 100, 1, 30, u32::MAX, 1]) {
+        let end = TurnState::Completed(Answer { usage: Usage { input_tokens: 1, output_tokens }, ..answer("Yes.") });
+        say_and_end(&asker, conversation, &seconds.to_string(), end, seconds).await;
+    }
+    let newest: Vec<String> = (1..=6).rev().map(|n: u32| n.to_string()).collect();
+    let within = |max_tokens, seconds| NewTurn {
+        budget: ContextBudget { max_turns: 20, max_tokens },
+        ..asker.ask(conversation, seconds)
+    };
+    for (seconds, (max_tokens, fitting)) in (10..).zip([(0, 0), (1, 0), (2, 1), (1_000, 1)]) {
+        let question = within(max_tokens, seconds);
+        let told = questions(&asker.accept(&question).await.context);
+        assert_eq!(told.get(..fitting), newest.get(..fitting), "{max_tokens} tokens");
+        assert!(newest.starts_with(&told), "what is told has no hole: {told:?}");
         asker.finish(question.id, TurnState::Failed(Failure::EngineError), seconds).await;
     }
 }
@@ -136,11 +158,15 @@ pub async fn its_tokens_are_the_questions_and_the_answers(store: StoreUnderTest)
         let usage = Usage { input_tokens: 1_000, output_tokens };
         let end = TurnState::Completed(Answer { usage, ..answer("Yes.") });
         say_and_end(&asker, conversation, question, end, 1).await;
-        let probe = NewTurn { context_turns: 1, ..asker.ask(conversation, 2) };
+        let probe = NewTurn { budget: at_most(1), ..asker.ask(conversation, 2) };
         let context = asker.accept(&probe).await.context;
         assert_eq!(context.first().map(|turn| turn.tokens), Some(expected), "{output_tokens} for the answer");
         asker.finish(probe.id, TurnState::Failed(Failure::EngineError), 2).await;
     }
+}
+
+fn at_most(max_turns: u16) -> ContextBudget {
+    ContextBudget { max_turns, max_tokens: u32::MAX }
 }
 
 async fn say_and_end(asker: &Asker, conversation: ConversationId, question: &str, end: TurnState, seconds: i64) {

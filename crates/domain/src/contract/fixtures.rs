@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::StoreUnderTest;
 use crate::chat::{
-    AcceptError, Acceptance, AcceptedTurn, ConversationChoice, Fingerprint, FinishedTurn, IdempotencyClaim, NewTurn,
-    Outcome, Piece, Settlement,
+    AcceptError, Acceptance, AcceptedTurn, ContextBudget, ConversationChoice, Fingerprint, FinishedTurn,
+    IdempotencyClaim, NewTurn, Outcome, Piece, Settlement,
 };
 use crate::conversation::{Answer, Metadata, NewConversation, TimeToLive, Turn, TurnState, Usage};
 use crate::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
@@ -219,7 +219,7 @@ impl Asker {
             replica: self.replica,
             entry_time: at(seconds),
             default_ttl: ttl(DEFAULT_TTL_SECONDS),
-            context_turns: 20,
+            budget: ContextBudget { max_turns: 20, max_tokens: u32::MAX },
             idempotency: None,
         }
     }

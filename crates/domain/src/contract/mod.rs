@@ -139,6 +139,7 @@ macro_rules! contract_suite {
                 it_holds_whatever_was_answered,
                 turns_without_an_answer_take_no_place,
                 it_leaves_out_the_expired,
+                it_has_what_fits_the_budget,
                 it_stays_within_the_conversation,
                 it_has_the_turn_that_ends_meanwhile,
                 its_tokens_are_the_questions_and_the_answers,

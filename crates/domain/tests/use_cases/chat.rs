@@ -69,8 +69,7 @@ async fn the_runner_is_told_everything_that_applies() {
     let claim = IdempotencyClaim { key: valid("key"), fingerprint: Fingerprint([7; 32]) };
     let wanted = Ask { model: Some(valid("large")), idempotency: Some(claim.clone()), ..ask() };
     let is_as_asked = move |plan: &TurnPlan| {
-        plan.budget == BUDGET
-            && plan.turn.context_turns == BUDGET.max_turns
+        plan.turn.budget == BUDGET
             && plan.turn.default_ttl == ttl()
             && plan.turn.entry_time == moment()
             && plan.turn.replica == ReplicaId::from_uuid(uuid(500))

@@ -81,8 +81,8 @@ fn plan() -> TurnPlan {
         replica: ReplicaId::from_uuid(uuid(500)),
         entry_time: moment(),
         default_ttl: ttl(),
-        context_turns: BUDGET.max_turns,
+        budget: BUDGET,
         idempotency: None,
     };
-    TurnPlan { turn, budget: BUDGET, offered: vec![valid("the-conversations")] }
+    TurnPlan { turn, offered: vec![valid("the-conversations")] }
 }

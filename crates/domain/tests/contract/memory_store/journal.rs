@@ -150,7 +150,7 @@ impl Rows {
             expiry_timestamp: turn.expiry_timestamp,
             conversation_model: conversation.model.clone(),
             system: conversation.system.clone(),
-            context: self.context(turn, asked.context_turns, asked.entry_time),
+            context: self.context(turn, asked.budget.max_turns, asked.entry_time),
         }
     }
 

@@ -88,7 +88,8 @@ struct AcceptTurns<'a> {
     owners: Vec<Uuid>,
     entry_times: Vec<Time>,
     ttl_seconds: Vec<i32>,
-    context_turns: Vec<i32>,
+    max_turns: Vec<i32>,
+    max_tokens: Vec<i64>,
     look_back: Vec<i64>,
     keys: Vec<Option<&'a str>>,
     fingerprints: Vec<Option<&'a [u8]>>,
@@ -117,7 +118,8 @@ impl<'a> From<&'a [NewTurn]> for AcceptTurns<'a> {
             columns.owners.push(turn.replica.as_uuid());
             columns.entry_times.push(Time(turn.entry_time));
             columns.ttl_seconds.push(i32::try_from(turn.default_ttl.seconds()).unwrap_or(i32::MAX));
-            columns.context_turns.push(i32::from(turn.context_turns));
+            columns.max_turns.push(i32::from(turn.budget.max_turns));
+            columns.max_tokens.push(turn.budget.max_tokens.into());
             columns.look_back.push(turn.look_back().into());
             columns.keys.push(turn.idempotency.as_ref().map(|claim| claim.key.as_str()));
             columns.fingerprints.push(turn.idempotency.as_ref().map(|claim| claim.fingerprint.0.as_slice()));
@@ -174,7 +176,9 @@ impl QueryFragment<Pg> for AcceptTurns<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<Integer>, _>(&self.ttl_seconds)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Integer>, _>(&self.context_turns)?;
+        out.push_bind_param::<Array<Integer>, _>(&self.max_turns)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.max_tokens)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.look_back)?;
         out.push_sql(", ");

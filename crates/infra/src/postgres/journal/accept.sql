@@ -1,4 +1,4 @@
-) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, context_turns, look_back, key, fingerprint)),
+) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, max_turns, max_tokens, look_back, key, fingerprint)),
 target AS MATERIALIZED (
     SELECT
         i.*,
@@ -49,14 +49,20 @@ FROM moved m
 LEFT JOIN LATERAL (
     SELECT array_agg(h.request_question) AS questions,
            array_agg(h.response) AS responses,
-           array_agg(h.question_tokens + COALESCE(h.output_tokens, 0)) AS tokens,
+           array_agg(h.tokens) AS tokens,
            array_agg(h.expiry_timestamp) AS expiries
     FROM (
-        SELECT request_question, response, question_tokens, output_tokens, expiry_timestamp
-        FROM turns
-        WHERE conversation_id = m.target_id AND seq < m.seq AND seq >= m.seq - m.look_back
-          AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > m.entry_time
-        ORDER BY seq DESC
-        LIMIT m.context_turns
+        SELECT l.*, sum(l.tokens) OVER (ORDER BY l.seq DESC ROWS UNBOUNDED PRECEDING) AS total
+        FROM (
+            SELECT seq, request_question, response, expiry_timestamp,
+                   LEAST(question_tokens + COALESCE(output_tokens, 0), 4294967295) AS tokens
+            FROM turns
+            WHERE conversation_id = m.target_id AND seq < m.seq AND seq >= m.seq - m.look_back
+              AND status IN ('completed', 'incomplete', 'cancelled') AND response <> ''
+              AND expiry_timestamp > m.entry_time
+            ORDER BY seq DESC
+            LIMIT m.max_turns
+        ) l
     ) h
+    WHERE h.total <= m.max_tokens
 ) past ON true

@@ -125,7 +125,7 @@ fn accepted_before(connection: &mut PgConnection, turn: &NewTurn) -> QueryResult
         .filter(turns::response.ne(""))
         .filter(turns::expiry_timestamp.gt(Time(turn.entry_time)))
         .order(turns::seq.desc())
-        .limit(turn.context_turns.into())
+        .limit(turn.budget.max_turns.into())
         .select((
             turns::request_question,
             turns::response.assume_not_null(),

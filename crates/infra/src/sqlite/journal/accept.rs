@@ -137,16 +137,14 @@ impl Place {
 
     /// Earlier turns with an answer, newest first. Only so many rows are looked at, however long the conversation.
     fn context(&self, connection: &mut SqliteConnection, turn: &NewTurn) -> QueryResult<Vec<PastTurn>> {
-        const CONTEXT: &str = "SELECT request_question, response, question_tokens + COALESCE(output_tokens, 0), expiry_timestamp \
-             FROM turns WHERE conversation_id = ? AND seq < ? AND seq >= ? \
-             AND status IN ('completed', 'incomplete', 'cancelled') AND response <> '' AND expiry_timestamp > ? \
-             ORDER BY seq DESC LIMIT ?";
+        const CONTEXT: &str = include_str!("context.sql");
         let values = [
             self.conversation_id.into(),
             self.seq.into(),
             (self.seq - i64::from(turn.look_back())).into(),
             Time(turn.entry_time).into(),
-            i64::from(turn.context_turns).into(),
+            i64::from(turn.budget.max_turns).into(),
+            i64::from(turn.budget.max_tokens).into(),
         ];
         let rows: Vec<PastTurnRow> =
             Statement::<(Text, Text, BigInt, BigInt), _>::new(CONTEXT, values).load(connection)?;

@@ -7,7 +7,7 @@ use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use domain::chat::{
-    ConversationChoice, Fingerprint, FinishedTurn, IdempotencyClaim, IdempotencyKey, NewTurn, Settlement,
+    ContextBudget, ConversationChoice, Fingerprint, FinishedTurn, IdempotencyClaim, IdempotencyKey, NewTurn, Settlement,
 };
 use domain::conversation::{Answer, Failure, Question, TimeToLive, TurnState, Usage};
 use domain::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
@@ -53,7 +53,7 @@ fn turn(id: u128) -> NewTurn {
         replica: ReplicaId::from_uuid(REPLICA),
         entry_time: chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
         default_ttl: TimeToLive::try_from(86_400).unwrap(),
-        context_turns: 7,
+        budget: ContextBudget { max_turns: 7, max_tokens: 1_000 },
         idempotency: None,
     }
 }
