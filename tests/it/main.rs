@@ -21,5 +21,6 @@ mod readme;
 mod replicas;
 mod sessions;
 mod shutdown;
+mod silent_store;
 mod support;
 mod view;

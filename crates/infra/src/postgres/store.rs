@@ -35,6 +35,14 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
+    /// How long anybody waits for work on the server: as long as it may take to connect and to run a statement. The
+    /// server's own limit is no help when the server, or the way to it, stands still.
+    fn patience(&self) -> Duration {
+        const WITHOUT_LIMIT: Duration = Duration::from_secs(60 * 60);
+        let statement = if self.statement_timeout.is_zero() { WITHOUT_LIMIT } else { self.statement_timeout };
+        self.connect_timeout.max(Duration::from_secs(2)) + statement
+    }
+
     fn connection(&self, purpose: Purpose) -> ConnectionOptions {
         let Self { url, connect_timeout, statement_timeout, statement_cache, .. } = self;
         ConnectionOptions::new(url, purpose, *connect_timeout, *statement_timeout, *statement_cache)
@@ -44,14 +52,15 @@ impl PostgresSettings {
 /// The store's ports. Nothing is connected yet: a server that is down shows when it is first asked.
 pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
     let pool_of = |size| {
-        let size = PoolSettings { size, acquire_timeout: settings.acquire_timeout };
+        let size = PoolSettings { size, acquire_timeout: settings.acquire_timeout, patience: settings.patience() };
         PgPool::new(settings.connection(Purpose::Requests), size)
     };
     let pool = pool_of(settings.pool_size);
     // However busy the server is, it must be able to say that it is alive.
     let lease_pool = pool_of(1);
     let journal = settings.connection(Purpose::Journal);
-    let journal = Journal::start(pool.clone(), &journal, settings.journal_queue).map_err(StoreError::Thread)?;
+    let journal = Journal::start(pool.clone(), &journal, settings.journal_queue, settings.patience())
+        .map_err(StoreError::Thread)?;
     Ok(Store {
         users: Arc::new(Users(pool.clone())),
         sessions: Arc::new(Sessions(pool.clone())),

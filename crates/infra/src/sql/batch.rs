@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,6 +13,7 @@ const MAX_BATCH: usize = 64;
 /// statement; under heavy load the cost of a commit is shared. The thread ends when the writer is dropped.
 pub(crate) struct BatchWriter<I, O> {
     queue: mpsc::Sender<Queued<I, O>>,
+    patience: Duration,
 }
 
 struct Queued<I, O> {
@@ -28,14 +30,18 @@ pub(crate) enum Refusal {
     /// The writer stopped; what became of the item is not known.
     #[error("the writer has stopped")]
     Stopped,
+    /// It did not come to an end in time; what becomes of the item is not known.
+    #[error("the store is silent")]
+    Silent,
 }
 
 impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
-    /// Starts the thread. `write` gets one to 64 items and answers them in the same order.
+    /// Starts the thread. `write` gets one to 64 items and answers them in the same order. Who has waited for
+    /// `patience` waits no longer.
     ///
     /// # Errors
     /// The operating system refused a thread.
-    pub(crate) fn start<W>(name: &str, capacity: usize, mut write: W) -> std::io::Result<Self>
+    pub(crate) fn start<W>(name: &str, capacity: usize, patience: Duration, mut write: W) -> std::io::Result<Self>
     where
         W: FnMut(Vec<I>) -> Vec<O> + Send + 'static,
     {
@@ -43,7 +49,12 @@ impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let mut batch = Vec::with_capacity(MAX_BATCH);
             while queued.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
-                let (items, replies): (Vec<I>, Vec<_>) = batch.drain(..).map(|q| (q.item, q.reply)).unzip();
+                // Of those who no longer wait, each was told that nobody knows what becomes of the item.
+                let awaited = batch.drain(..).filter(|queued| !queued.reply.is_closed());
+                let (items, replies): (Vec<I>, Vec<_>) = awaited.map(|q| (q.item, q.reply)).unzip();
+                if items.is_empty() {
+                    continue;
+                }
                 // A panic costs the callers of this batch an answer, and nobody else anything.
                 let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| write(items))) else { continue };
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -52,7 +63,7 @@ impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
                 }
             }
         })?;
-        Ok(Self { queue })
+        Ok(Self { queue, patience })
     }
 
     /// Queues the item and waits until its batch is done.
@@ -62,6 +73,7 @@ impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
             mpsc::error::TrySendError::Full(_) => Refusal::Full,
             mpsc::error::TrySendError::Closed(_) => Refusal::Stopped,
         })?;
-        outcome.await.map_err(|_| Refusal::Stopped)
+        let outcome = tokio::time::timeout(self.patience, outcome).await.map_err(|_| Refusal::Silent)?;
+        outcome.map_err(|_| Refusal::Stopped)
     }
 }

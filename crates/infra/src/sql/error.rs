@@ -16,6 +16,9 @@ pub(crate) enum SqlError {
     /// It was lost while it was at work: what became of the work is not known.
     #[error("the store was lost at work: {0}")]
     Interrupted(String),
+    /// It did not answer in time: what becomes of the work is not known.
+    #[error("the store is silent")]
+    Silent,
     /// The work panicked.
     #[error("the work panicked")]
     Panicked,
@@ -40,7 +43,7 @@ impl SqlError {
     /// Whether the work may have been done in spite of the failure.
     pub(crate) fn is_undecided(&self) -> bool {
         match self {
-            Self::Interrupted(_) | Self::Panicked | Self::Diesel(_) => true,
+            Self::Interrupted(_) | Self::Silent | Self::Panicked | Self::Diesel(_) => true,
             Self::Overloaded | Self::Unreachable(_) | Self::Inconsistent(_) => false,
         }
     }
@@ -61,7 +64,7 @@ impl SqlError {
     /// Whether the same work may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Overloaded | Self::Unreachable(_) | Self::Interrupted(_) => true,
+            Self::Overloaded | Self::Unreachable(_) | Self::Interrupted(_) | Self::Silent => true,
             Self::Diesel(error) => {
                 Self::is_closed_connection(error)
                     || match error {
@@ -112,6 +115,7 @@ impl From<Refusal> for SqlError {
         match refusal {
             Refusal::Full => Self::Overloaded,
             Refusal::Stopped => Self::Interrupted(refusal.to_string()),
+            Refusal::Silent => Self::Silent,
         }
     }
 }

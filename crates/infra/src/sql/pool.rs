@@ -23,6 +23,9 @@ pub(crate) struct PoolSettings {
     pub(crate) size: u32,
     /// The longest that work waits for one of them.
     pub(crate) acquire_timeout: Duration,
+    /// The longest that work may take once it has a thread. The thread of work that takes longer is lost until the
+    /// store answers, but nobody waits for it.
+    pub(crate) patience: Duration,
 }
 
 /// Connections, and the only place in which SQL work moves to blocking threads.
@@ -74,7 +77,8 @@ impl<C: Connect> Pool<C> {
             let _permit = permit;
             pool.run_blocking(work)
         });
-        blocking.await.map_err(|_| SqlError::Panicked)?
+        let done = tokio::time::timeout(self.settings.patience, blocking).await.map_err(|_| SqlError::Silent)?;
+        done.map_err(|_| SqlError::Panicked)?
     }
 
     /// Every idle connection may have been closed at once, so each of them may have to be tried; but not for longer

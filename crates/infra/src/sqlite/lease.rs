@@ -121,7 +121,10 @@ mod tests {
         connection.batch_execute(&rows(now.timestamp_micros())).unwrap();
         let mut clock = MockClock::new();
         clock.expect_now().return_const(now);
-        let leases = Leases { writer: Writer::start(options, 4, None).unwrap(), clock: Arc::new(clock) };
+        let leases = Leases {
+            writer: Writer::start(options, 4, Duration::from_secs(10), None).unwrap(),
+            clock: Arc::new(clock),
+        };
 
         let mut reaped = leases.reap(ReplicaId::from_uuid(Uuid::from_u128(1)), now).await.unwrap();
         reaped.sort_by_key(|id| id.as_uuid());

@@ -38,6 +38,8 @@ pub struct SqliteSettings {
 
 /// How long a migration waits for another one; one that a server holds off longer will not end by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a disk may take over one piece of work.
+const SILENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// The store's ports. A server brings the file up to date first; a command fills one that is empty, and takes no other
@@ -60,9 +62,10 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         diesel::delete(replicas::table).execute(&mut connection).map_err(unusable)?;
     }
     let options = |access| ConnectionOptions { path: settings.path.clone(), access };
-    let size = PoolSettings { size: settings.readers, acquire_timeout: settings.acquire_timeout };
+    let size = PoolSettings { size: settings.readers, acquire_timeout: settings.acquire_timeout, patience: SILENCE };
     let readers = Readers::new(options(Access::Read), size);
-    let writer = Writer::start(options(Access::Write), settings.journal_queue, lock).map_err(StoreError::Thread)?;
+    let writer =
+        Writer::start(options(Access::Write), settings.journal_queue, SILENCE, lock).map_err(StoreError::Thread)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Store {
         users: Arc::new(Users { readers: readers.clone(), writer: writer.clone() }),

@@ -2,6 +2,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::connection::Connection;
 use diesel::result::Error as DieselError;
@@ -26,15 +27,20 @@ type Job = Box<dyn FnMut(&mut SqliteConnection) -> QueryResult<Value> + Send>;
 type Value = Box<dyn Any + Send>;
 
 impl Writer {
-    /// Starts the writer; it queues at most `capacity` calls. A server's lock is given back when the last
-    /// write has been done.
-    pub(super) fn start(options: ConnectionOptions, capacity: usize, lock: Option<ServerLock>) -> io::Result<Self> {
+    /// Starts the writer; it queues at most `capacity` calls, each of which waits at most `patience`. A server's lock
+    /// is given back when the last write has been done.
+    pub(super) fn start(
+        options: ConnectionOptions,
+        capacity: usize,
+        patience: Duration,
+        lock: Option<ServerLock>,
+    ) -> io::Result<Self> {
         let mut connection = None;
         let write = move |jobs: Vec<Job>| {
             let _held = &lock;
             commit(&mut connection, &options, jobs)
         };
-        Ok(Self { thread: Arc::new(BatchWriter::start("sqlite-writer", capacity, write)?) })
+        Ok(Self { thread: Arc::new(BatchWriter::start("sqlite-writer", capacity, patience, write)?) })
     }
 
     /// Runs `work` and returns what it gave, after the commit that made it last.

@@ -11,6 +11,7 @@ mod refusal;
 mod writer;
 
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Unexpected;
@@ -37,13 +38,18 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Starts the three writers; each queues at most `capacity` calls.
-    pub(super) fn start(pool: PgPool, options: &ConnectionOptions, capacity: usize) -> io::Result<Self> {
+    /// Starts the three writers; each queues at most `capacity` calls, each of which waits at most `patience`.
+    pub(super) fn start(
+        pool: PgPool,
+        options: &ConnectionOptions,
+        capacity: usize,
+        patience: Duration,
+    ) -> io::Result<Self> {
         Ok(Self {
             pool,
-            accept: start("journal-accept", options.clone(), capacity, Accept)?,
-            append: start("journal-append", options.clone(), capacity, Append)?,
-            finish: start("journal-finish", options.clone(), capacity, Finish)?,
+            accept: start("journal-accept", options.clone(), capacity, patience, Accept)?,
+            append: start("journal-append", options.clone(), capacity, patience, Append)?,
+            finish: start("journal-finish", options.clone(), capacity, patience, Finish)?,
         })
     }
 }

@@ -24,10 +24,11 @@ pub(super) fn start<W: Write>(
     name: &str,
     options: ConnectionOptions,
     capacity: usize,
+    patience: Duration,
     write: W,
 ) -> io::Result<Writer<W>> {
     let mut server = Server { options, connection: None, unreachable_since: None };
-    BatchWriter::start(name, capacity, move |items: Vec<W::Item>| match server.attempt(&write, &items) {
+    BatchWriter::start(name, capacity, patience, move |items: Vec<W::Item>| match server.attempt(&write, &items) {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if concerns_all(&error) || items.len() == 1 => fail_all(error, items.len()),
         Err(_) => one_by_one(&mut server, &write, &items),
