@@ -87,6 +87,9 @@ pub enum MigrationError {
     /// A step failed; it was rolled back.
     #[error("a migration failed: {0}")]
     Step(Box<dyn std::error::Error + Send + Sync>),
+    /// A server holds a lease there; taking a step back would take its tables from under it.
+    #[error("a Colloquy server is using the database")]
+    InUse,
     /// The store failed.
     #[error("the schema could not be read or changed: {0}")]
     Store(#[from] diesel::result::Error),
@@ -122,7 +125,7 @@ pub fn migrate(settings: &StoreSettings) -> Result<Vec<String>, StoreError> {
 
 /// Takes the newest step back, and returns its name; `None` if there is nothing to take back.
 ///
-/// A SQLite file that is used by a server is [`StoreError::Locked`].
+/// A SQLite file that is used by a server is [`StoreError::Locked`], a PostgreSQL database [`MigrationError::InUse`].
 pub fn revert(settings: &StoreSettings) -> Result<Option<String>, StoreError> {
     match settings {
         StoreSettings::Postgres(settings) => Ok(postgres::migrations::revert(&mut postgres::connect(settings)?)?),

@@ -45,7 +45,7 @@ pub async fn compose(
 ) -> Result<Composition, StartError> {
     let Settings { auth, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
     let store = open_store(configuration, Opener::Server)?;
-    let ChosenEngine { engine, description } = choose_engine(configuration, environment)?;
+    let ChosenEngine { engine, description, .. } = choose_engine(configuration, environment)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);

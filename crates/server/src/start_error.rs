@@ -71,6 +71,11 @@ impl StartError {
             Self::Store { store, source: StoreError::Locked(_) } => {
                 Problem::new(self, store, "stop that server, and try again; only one can use the file")
             }
+            Self::Store { store, source: StoreError::Migration(infra::store::MigrationError::InUse) } => {
+                let next = "stop the servers that use it, and try again; one that was killed counts for up to \
+                            `replica.lease_ms` more";
+                Problem::new(self, store, next)
+            }
             Self::Store { store, .. } => {
                 Problem::new(self, store, "correct `database.url` (or DATABASE_URL), or mend the store, and try again")
             }
@@ -80,7 +85,8 @@ impl StartError {
             Self::Bind { .. } => Problem::new(
                 self,
                 "server.host, server.port",
-                "stop what listens there, or choose another port with --port or PORT (0 takes a free one)",
+                "correct the address, stop what listens there, or choose another port with --port or PORT (0 takes a \
+                 free one)",
             ),
             Self::System(_) => Problem::new(self, "this machine", "raise its limits, and try again"),
         }

@@ -28,6 +28,17 @@ async fn a_store_that_cannot_be_reached_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_engine_that_does_not_answer_is_told_with_what_to_do() {
+    let installation = Installation::new(Backend::Sqlite)
+        .set("engine.kind", "openai")
+        .set("engine.openai.base_url", "http://127.0.0.1:1/v1")
+        .set("engine.openai.model", "m");
+    let findings = installation.run(&["doctor"]).await;
+    assert_eq!(findings.code, Some(1), "{findings:?}");
+    assert_all(&findings.out, &["FAIL  engine\nerror: the engine does not answer", "127.0.0.1:1", "next: "]);
+}
+
+#[tokio::test]
 async fn an_outdated_schema_is_told_with_what_to_do() {
     let findings = Installation::over(Database::empty(Backend::Postgres)).run(&["doctor"]).await;
     assert_eq!(findings.code, Some(1), "{findings:?}");

@@ -39,6 +39,19 @@ async fn a_server_on_an_outdated_postgres_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_server_keeps_its_tables() {
+    let installation = Installation::new(Backend::Postgres);
+    let server = installation.start().await;
+    let refused = installation.run(&["migrate", "--revert"]).await;
+    assert_all(refused.complained(), &["a Colloquy server is using the database", "next: stop"]);
+    assert_eq!(server.client().newcomer("ada").await.ask("My name is Ada.").await.status, "completed");
+
+    server.terminate();
+    server.ended().await;
+    assert_all(installation.run(&["migrate", "--revert"]).await.printed(), &[": took back "]);
+}
+
+#[tokio::test]
 async fn sqlite_is_brought_up_to_date_at_the_start() {
     let server = Installation::over(Database::empty(Backend::Sqlite)).start().await;
     assert_eq!(server.client().get("/readyz").await.status, 200);

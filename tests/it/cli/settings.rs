@@ -19,7 +19,7 @@ async fn the_settings_in_force_are_told_with_their_places() {
         "server.port = 0  # environment variable PORT",
         "server.workers = 2  # config/test.toml",
         "replica.lease_ms = 10000  # config/default.toml",
-        "log.filter = \"info\"  # config/default.toml",
+        "log.filter = \"info,r2d2=off,actix_http=off,actix_server=warn\"  # config/default.toml",
         "auth.secret = \"********\"",
         &from_file,
     ];

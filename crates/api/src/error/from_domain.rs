@@ -90,11 +90,11 @@ impl From<AcceptError> for ApiError {
             AcceptError::ConversationNotFound => Self::not_found(),
             AcceptError::ConversationBusy { running } => {
                 let detail = "Another turn of this conversation is running. Wait until it has ended.";
-                Self::new(ErrorCode::ConversationBusy, detail).with_turn(running)
+                Self::new(ErrorCode::ConversationBusy, detail).with_turn(running).retry_after(1)
             }
             AcceptError::InProgress { running } => {
                 let detail = "The request with this Idempotency-Key is still being answered. Wait and repeat it.";
-                Self::new(ErrorCode::TurnInProgress, detail).with_turn(running)
+                Self::new(ErrorCode::TurnInProgress, detail).with_turn(running).retry_after(1)
             }
             AcceptError::KeyReused => Self::new(
                 ErrorCode::IdempotencyKeyReused,

@@ -5,6 +5,7 @@ mod caller;
 mod idempotency;
 mod json;
 mod page;
+mod pairs;
 mod path;
 mod validation;
 
@@ -13,6 +14,7 @@ pub(crate) use caller::Caller;
 pub(crate) use idempotency::idempotency_claim;
 pub(crate) use json::parse_json;
 pub(crate) use page::ListQuery;
+pub(crate) use pairs::unique_keys;
 pub(crate) use path::named_id;
 pub(crate) use validation::Validation;
 

@@ -205,6 +205,8 @@ async fn json_of_another_shape_is_422_and_says_where() {
     }
     let deep = format!("{{\"question\": {}{}}}", "[".repeat(5_000), "]".repeat(5_000));
     assert_eq!(server.send(post_json("/chat", &deep)).await.pointers(), ["/question"]);
+    let twice = "{\"metadata\": {\"a\": \"1\", \"a\": \"2\"}}";
+    assert_eq!(server.send(post_json("/api/v1/conversations", twice)).await.pointers(), ["/metadata/a"]);
     let nested = "{\"metadata\": {\"a\": 1}}";
     assert_eq!(server.send(post_json("/api/v1/conversations", nested)).await.pointers(), ["/metadata/a"]);
 }

@@ -24,6 +24,8 @@ pub struct ChosenEngine {
     pub engine: Arc<dyn ChatEngine>,
     /// Which engine it is, where it is and why it was chosen. There is no secret in it.
     pub description: String,
+    /// The same engine, if there is a server behind it that can be tried.
+    pub server: Option<OpenAiEngine>,
 }
 
 /// Why the settings give no engine. Each names the key, the rule, and what to do.
@@ -80,7 +82,7 @@ pub fn build(settings: EngineSettings, env: Environment<'_>) -> Result<ChosenEng
         EngineKind::Builtin => Ok(builtin("builtin (no model connected)")),
         EngineKind::Scripted => {
             let engine = Arc::new(ScriptedEngine::new(settings.scripted.into()));
-            Ok(ChosenEngine { engine, description: "scripted (for development and tests)".to_owned() })
+            Ok(ChosenEngine { engine, description: "scripted (for development and tests)".to_owned(), server: None })
         }
         EngineKind::OpenAi => openai(configured(settings.openai, env)?),
         EngineKind::Auto => auto(settings.openai, env),
@@ -88,7 +90,7 @@ pub fn build(settings: EngineSettings, env: Environment<'_>) -> Result<ChosenEng
 }
 
 fn builtin(description: &str) -> ChosenEngine {
-    ChosenEngine { engine: Arc::new(BuiltinEngine::new()), description: description.to_owned() }
+    ChosenEngine { engine: Arc::new(BuiltinEngine::new()), description: description.to_owned(), server: None }
 }
 
 /// The first preset whose key the environment has, else the built-in engine.
@@ -181,7 +183,7 @@ fn openai(server: Server) -> Result<ChosenEngine, EngineConfigError> {
     })?;
     let because = because.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let description = format!("{name}: {default} at {}{because}", without_query(&base_url));
-    Ok(ChosenEngine { engine: Arc::new(engine), description })
+    Ok(ChosenEngine { engine: Arc::new(engine.clone()), description, server: Some(engine) })
 }
 
 /// The default first, then every other model that may be asked for.

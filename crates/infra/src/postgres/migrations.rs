@@ -32,6 +32,9 @@ pub fn revert(connection: &mut PgConnection) -> Result<Option<String>, Migration
         if applied.is_empty() {
             return Ok(None);
         }
+        if is_in_use(connection)? {
+            return Err(MigrationError::InUse);
+        }
         let version = connection.revert_last_migration(STEPS).map_err(MigrationError::Step)?;
         step_name::<Pg>(&STEPS, &version).map(Some)
     })
@@ -48,6 +51,15 @@ pub fn is_current(connection: &mut PgConnection) -> Result<bool, MigrationError>
     let has_newest =
         sql::<Bool>("EXISTS (SELECT FROM __diesel_schema_migrations WHERE version = ").bind::<Text, _>(newest).sql(")");
     Ok(diesel::select(has_newest).get_result(connection)?)
+}
+
+/// Whether a server holds a lease. A step that knew no leases yet knew no servers either.
+fn is_in_use(connection: &mut PgConnection) -> QueryResult<bool> {
+    let has_leases = sql::<Bool>("to_regclass('replicas') IS NOT NULL");
+    if !diesel::select(has_leases).get_result::<bool>(connection)? {
+        return Ok(false);
+    }
+    diesel::select(sql::<Bool>("EXISTS (SELECT FROM replicas WHERE lease_until > now())")).get_result(connection)
 }
 
 fn locked<T>(

@@ -101,12 +101,20 @@ fn trouble(error: impl Display, configuration: &Configuration) -> Finding {
     Err(vec![Problem::new(error, configuration.store(), "see that it runs and can be reached, and try again")])
 }
 
-/// Whether it is set up. It is not asked anything: that might cost money.
+/// Whether it is set up, and whether the server behind it answers. It is not asked a question: that might cost money.
 fn engine(configuration: &Configuration, environment: &Environment) -> Finding {
     let chosen = choose_engine(configuration, environment).map_err(|error| vec![error.problem()])?;
     let how = match configuration.settings.engine.kind {
         EngineKind::Auto => "chosen by what keys the environment has",
         EngineKind::Builtin | EngineKind::OpenAi | EngineKind::Scripted => "chosen by engine.kind",
     };
-    Ok(format!("{} ({how}; set up, not asked)", chosen.description))
+    if let Some(server) = chosen.server {
+        let unwell = |error: &dyn Display| {
+            let next = "see that the server runs and that the key and engine.openai.base_url are right, and try again";
+            vec![Problem::new(format!("the engine does not answer: {error}"), &chosen.description, next)]
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| unwell(&error))?;
+        runtime.block_on(server.check()).map_err(|error| unwell(&error))?;
+    }
+    Ok(format!("{} ({how})", chosen.description))
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::dto::Conversation;
 use crate::error::ApiError;
-use crate::extract::{Body, Caller, Validation};
+use crate::extract::{Body, Caller, Validation, unique_keys};
 use crate::openapi::{Failures, JsonBody, Unauthenticated};
 
 /// What a new conversation shall be like. Everything may be left out.
@@ -27,6 +27,8 @@ pub(crate) struct NewConversation {
     #[schema(example = "Answer briefly.")]
     system: Option<String>,
     /// The caller's own notes: at most 16 pairs, keys of 1 to 64 and values of at most 512 characters.
+    #[serde(default, deserialize_with = "unique_keys")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     metadata: Option<BTreeMap<String, String>>,
     /// How many seconds what is said is kept: 1 to 315,360,000.
     #[schema(example = 2_592_000)]

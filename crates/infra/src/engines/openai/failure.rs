@@ -3,6 +3,7 @@
 //! An error's text is logged wherever the server runs, so that it holds nothing but what the server calls its failure:
 //! servers quote the question in their messages. The whole of what they say is logged at `DEBUG`, here and nowhere else.
 
+use std::error::Error;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -100,7 +101,13 @@ pub(super) fn silence(what: &'static str) -> EngineError {
 /// A request that could not be sent, or whose connection broke.
 pub(super) fn transport(error: reqwest::Error) -> EngineError {
     let kind = if error.is_timeout() { EngineErrorKind::Timeout } else { EngineErrorKind::Unavailable };
-    EngineError::new(kind, error.without_url())
+    EngineError::new(kind, with_causes(&error.without_url()))
+}
+
+/// What happened, and why, and why that: `error sending request: client error (Connect): connection refused`.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A whole body, if it is no longer than `max` bytes.

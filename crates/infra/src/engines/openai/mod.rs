@@ -20,13 +20,15 @@ use domain::chat::{ChatEngine, EngineError, EngineErrorKind, EngineEvent, Engine
 use domain::conversation::ModelName;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
 
 use self::completion::{Completion, MAX_LINE};
 use self::failure::Failures;
+
+const PATIENCE_OF_A_CHECK: Duration = Duration::from_secs(5);
 
 /// Where a server is, and how to talk to it.
 #[derive(Clone, Debug)]
@@ -114,6 +116,22 @@ impl OpenAiEngine {
         Ok(Self { client, url, authorization, settings })
     }
 
+    /// Whether the server can be reached and takes the key. It is asked which models it has, which costs nothing; a
+    /// server that keeps no list of them has answered all the same.
+    pub async fn check(&self) -> Result<(), EngineError> {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().pop().push("models");
+        }
+        let deadline = Instant::now() + self.settings.connect_timeout.max(PATIENCE_OF_A_CHECK);
+        let response = self.send(self.client.get(url), deadline).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(()),
+            status if status.is_success() => Ok(()),
+            _ => Err(Failures { key: self.settings.api_key.clone() }.of_status(response, deadline).await),
+        }
+    }
+
     fn model<'a>(&'a self, request: &'a EngineRequest) -> Result<&'a ModelName, EngineError> {
         let offered = &self.settings.models;
         let model = match &request.model {
@@ -123,8 +141,7 @@ impl OpenAiEngine {
         model.ok_or_else(|| EngineError::new(EngineErrorKind::BadResponse, "the model is not on the engine's list"))
     }
 
-    async fn send(&self, body: &impl serde::Serialize, deadline: Instant) -> Result<Response, EngineError> {
-        let mut request = self.client.post(self.url.clone()).header(ACCEPT, "text/event-stream").json(body);
+    async fn send(&self, mut request: RequestBuilder, deadline: Instant) -> Result<Response, EngineError> {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -151,7 +168,8 @@ impl ChatEngine for OpenAiEngine {
         let chosen_here = request.model.is_none();
         let deadline = Instant::now() + self.settings.first_token_timeout;
         let body = request::body(request, &model, self.settings.ask_for_usage);
-        let response = self.send(&body, deadline).await?;
+        let question = self.client.post(self.url.clone()).header(ACCEPT, "text/event-stream").json(&body);
+        let response = self.send(question, deadline).await?;
 
         let failures = Failures { key: self.settings.api_key.clone() };
         if response.status() != StatusCode::OK {

@@ -558,3 +558,29 @@ fn the_path_is_appended_whatever_the_base_looks_like() {
         assert_eq!(completions_url(base).unwrap().as_str(), url);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_takes_the_key_is_well_whether_or_not_it_lists_its_models() {
+    for status in ["200 OK", "404 Not Found", "405 Method Not Allowed"] {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
+        let mut server = Server::playing(Play::Write(vec![answer.into_bytes()])).await;
+        assert!(server.engine().check().await.is_ok(), "{status}");
+        let request = server.requests.recv().await.unwrap();
+        assert!(request.starts_with("GET /v1/models HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains(&format!("authorization: Bearer {KEY}\r\n")), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_or_refuses_the_key_is_not_well() {
+    for status in ["401 Unauthorized", "500 Internal Server Error", "302 Found"] {
+        let answer = format!("HTTP/1.1 {status}\r\nlocation: /else\r\ncontent-length: 2\r\n\r\n{{}}");
+        let server = Server::playing(Play::Write(vec![answer.into_bytes()])).await;
+        let error = server.engine().check().await.unwrap_err();
+        assert!(error.to_string().contains(&status[..3]), "{error}");
+    }
+    let nobody =
+        OpenAiSettings { base_url: "http://127.0.0.1:1/v1".to_owned(), ..Server::streaming("").await.settings() };
+    let error = OpenAiEngine::new(nobody).unwrap().check().await.unwrap_err();
+    assert_eq!(error.kind, EngineErrorKind::Unavailable);
+}
