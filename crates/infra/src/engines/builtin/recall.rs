@@ -77,12 +77,15 @@ pub(super) fn answer(recall: &Recall, memory: &impl Deref<Target = Memory>, cont
         Recall::Self_ => {
             let known = ["my name", "i am"].into_iter().filter_map(|key| memory.fact(key));
             match told(known) {
-                nothing if nothing.is_empty() => "You have not told me who you are in this conversation.".to_owned(),
+                nothing if nothing.is_empty() => {
+                    "You have not told me who you are in the part of this conversation that I see.".to_owned()
+                }
                 told => sentence(&told),
             }
         }
         Recall::Everything if memory.facts.is_empty() => {
-            "Nothing yet: you have not told me anything about yourself in this conversation.".to_owned()
+            "Nothing yet: you have not told me anything about yourself in the part of this conversation that I see."
+                .to_owned()
         }
         Recall::Everything => format!("I remember this: {}.", told(memory.facts.iter())),
         Recall::LastQuestion => asked("Before this, you said", context.last()),
@@ -105,11 +108,11 @@ fn unknown(key: &str) -> String {
         Some(subject) => {
             let subject = clipped(subject);
             format!(
-                "You have not told me your {subject} in this conversation. \
+                "You have not told me your {subject} in the part of this conversation that I see. \
                  Say “My {subject} is …”, and I will remember it."
             )
         }
-        None => "You have not told me that in this conversation.".to_owned(),
+        None => "You have not told me that in the part of this conversation that I see.".to_owned(),
     }
 }
 

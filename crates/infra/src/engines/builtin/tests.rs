@@ -55,7 +55,7 @@ fn what_was_stated_is_known_later() {
         (
             "我的 my city is 東京。",
             "What is my city？",
-            "You have not told me your city in this conversation. \
+            "You have not told me your city in the part of this conversation that I see. \
              Say “My city is …”, and I will remember it.",
         ),
     ] {
