@@ -31,8 +31,8 @@ async fn no_acknowledged_turn_is_lost(backend: Backend) {
         .noticing_deaths_soon()
         .set("engine.kind", "scripted")
         .set("engine.scripted.tokens", 4)
-        .set("engine.scripted.first_token_ms", 20)
-        .set("engine.scripted.token_ms", 5);
+        .set("engine.scripted.first_token_ms", 100)
+        .set("engine.scripted.token_ms", 50);
     let server = installation.start().await;
     let callers = newcomers(&server).await;
 
