@@ -1,3 +1,4 @@
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use domain::Unexpected;
@@ -135,20 +136,26 @@ impl Place {
         })
     }
 
-    /// Earlier turns with an answer, newest first. Only so many rows are looked at, however long the conversation.
+    /// Earlier turns with an answer, newest first. Only so many rows are looked at, however long the conversation, and
+    /// the first that does not fit the budget is the last that is read.
     fn context(&self, connection: &mut SqliteConnection, turn: &NewTurn) -> QueryResult<Vec<PastTurn>> {
-        const CONTEXT: &str = include_str!("context.sql");
         let values = [
             self.conversation_id.into(),
             self.seq.into(),
             (self.seq - i64::from(turn.look_back())).into(),
             Time(turn.entry_time).into(),
             i64::from(turn.budget.max_turns).into(),
-            i64::from(turn.budget.max_tokens).into(),
         ];
-        let rows: Vec<PastTurnRow> =
-            Statement::<(Text, Text, BigInt, BigInt), _>::new(CONTEXT, values).load(connection)?;
-        Ok(rows.into_iter().map(PastTurn::from).collect())
+        let context = Statement::<(Text, Text, BigInt, BigInt), _>::new(include_str!("context.sql"), values);
+        let mut tokens_left = turn.budget.max_tokens;
+        let mut told = Vec::new();
+        for row in context.load_iter::<PastTurnRow, DefaultLoadingMode>(connection)? {
+            let past = PastTurn::from(row?);
+            let Some(left) = tokens_left.checked_sub(past.tokens) else { break };
+            tokens_left = left;
+            told.push(past);
+        }
+        Ok(told)
     }
 }
 
