@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod closed_connections;
+mod closed_elsewhere;
 mod contract;
 mod crash;
 mod disconnect;

@@ -55,7 +55,8 @@ pub async fn compose(
     let sessions: Arc<dyn SessionRepository> =
         Arc::new(CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration()));
     let shown_users = CachedUsers::new(store.users.clone(), auth.session_cache_ms.duration());
-    let runner = LiveRunner::new(Handle::current(), store.journal.clone(), engine.clone(), clock.clone());
+    let runner =
+        LiveRunner::new(Handle::current(), store.journal.clone(), store.turns.clone(), engine.clone(), clock.clone());
 
     let replica = ReplicaId::generate(&*ids);
     let pulse = HeartbeatSettings { lease: leasing.lease_ms.duration(), tick: leasing.tick_ms.duration() };

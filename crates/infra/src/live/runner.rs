@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use domain::Unexpected;
 use domain::chat::{AcceptError, ChatEngine, RunningTurn, Started, TurnJournal, TurnPlan, TurnRunner};
 use domain::clock::Clock;
+use domain::conversation::TurnRepository;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ pub struct LiveRunner {
     shutdown: CancellationToken,
     beat: watch::Sender<()>,
     journal: Arc<dyn TurnJournal>,
+    turns: Arc<dyn TurnRepository>,
     engine: Arc<dyn ChatEngine>,
     clock: Arc<dyn Clock>,
 }
@@ -33,6 +35,7 @@ impl LiveRunner {
     pub fn new(
         runtime: Handle,
         journal: Arc<dyn TurnJournal>,
+        turns: Arc<dyn TurnRepository>,
         engine: Arc<dyn ChatEngine>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -42,6 +45,7 @@ impl LiveRunner {
             shutdown: CancellationToken::new(),
             beat: watch::Sender::new(()),
             journal,
+            turns,
             engine,
             clock,
         }
@@ -77,6 +81,7 @@ impl TurnRunner for LiveRunner {
         let (finished, outcome) = oneshot::channel();
         let task = TurnTask {
             journal: self.journal.clone(),
+            turns: self.turns.clone(),
             engine: self.engine.clone(),
             clock: self.clock.clone(),
             beat: self.beat.subscribe(),

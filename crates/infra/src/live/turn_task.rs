@@ -8,8 +8,8 @@ use domain::chat::{
     FinishedTurn, Generation, Piece, Settlement, StreamEnd, TurnJournal, TurnPlan,
 };
 use domain::clock::Clock;
-use domain::conversation::{Failure, TurnState};
-use domain::id::{ConversationId, TurnId};
+use domain::conversation::{Failure, TurnRepository, TurnState};
+use domain::id::{ConversationId, TurnId, UserId};
 use futures_core::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
@@ -31,6 +31,7 @@ const HARD_TRIES: u32 = 6;
 /// The life of one turn: accept, generate, store.
 pub(super) struct TurnTask {
     pub journal: Arc<dyn TurnJournal>,
+    pub turns: Arc<dyn TurnRepository>,
     pub engine: Arc<dyn ChatEngine>,
     pub clock: Arc<dyn Clock>,
     pub beat: watch::Receiver<()>,
@@ -72,11 +73,12 @@ impl TurnTask {
             completed_at: self.clock.now(),
         };
         let completed_at = finished.completed_at;
+        let user = plan.turn.user_id;
         let as_told = move || Finished {
             turn: plan.turn.into_turn(&turn, completed_at, &outcome),
             retry_after: outcome.retry_after,
         };
-        self.store(finished, as_told, waiter).await;
+        self.store(finished, user, as_told, waiter).await;
     }
 
     /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
@@ -134,7 +136,7 @@ impl TurnTask {
 
     /// Stores the outcome, for as long as that takes: an answer that was paid for is not thrown away because the
     /// store was away for a moment. Whoever waits is told as soon as it fails for the first time.
-    async fn store(self, finished: FinishedTurn, as_told: impl FnOnce() -> Finished, waiter: Waiter) {
+    async fn store(self, finished: FinishedTurn, user: UserId, as_told: impl FnOnce() -> Finished, waiter: Waiter) {
         let mut waiter = Some(waiter);
         // Only the first word counts, and nobody may be there to hear it.
         let mut tell = |told| {
@@ -153,7 +155,7 @@ impl TurnTask {
                 }
                 Ok(Settlement::Lost) => {
                     tracing::warn!("another process closed the turn; its outcome here is discarded");
-                    tell(Err(Unexpected::unavailable("the turn was closed by another process")));
+                    tell(self.as_closed(finished.id, user).await);
                     return;
                 }
                 Err(error) if error.is_unavailable() => {
@@ -175,6 +177,13 @@ impl TurnTask {
                 () = self.shutdown.cancelled() => return,
             }
         }
+    }
+
+    /// The turn as another process has closed it.
+    async fn as_closed(&self, id: TurnId, user: UserId) -> Result<Finished, Unexpected> {
+        let closed = self.turns.find(user, id, self.clock.now()).await?;
+        let turn = closed.ok_or_else(|| Unexpected::unavailable("the turn has gone"))?;
+        Ok(Finished { turn, retry_after: None })
     }
 
     /// An answer that the store will never take must not keep its conversation busy.
