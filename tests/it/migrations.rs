@@ -1,6 +1,6 @@
 //! Every migration goes up, down and up again, and several replicas may migrate at once.
 
-use infra::store::{Opener, StoreError, migrate, open, revert};
+use infra::store::{Opener, StoreError, StoreSettings, migrate, open, revert};
 
 use crate::support::database::{Backend, Database};
 
@@ -39,6 +39,19 @@ fn eight_at_once(backend: Backend) {
 #[test]
 fn replicas_migrate_postgres_at_once() {
     eight_at_once(Backend::Postgres);
+}
+
+/// As behind PgBouncer, where limits are the role's.
+#[test]
+fn a_limit_on_waiting_for_locks_is_not_for_migrations() {
+    let database = Database::empty(Backend::Postgres);
+    let StoreSettings::Postgres(mut settings) = database.settings().clone() else { panic!("it is PostgreSQL") };
+    settings.url = format!("{}?options=-c%20lock_timeout%3D1", database.url()).into();
+    let settings = StoreSettings::Postgres(settings);
+    std::thread::scope(|scope| {
+        let replicas: Vec<_> = (0..8).map(|_| scope.spawn(|| migrate(&settings).unwrap())).collect();
+        replicas.into_iter().for_each(|replica| drop(replica.join().unwrap()));
+    });
 }
 
 #[test]

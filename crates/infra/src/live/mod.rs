@@ -6,6 +6,8 @@
 
 mod heartbeat;
 mod runner;
+#[cfg(test)]
+mod tests;
 mod turn_task;
 
 pub use heartbeat::{Heartbeat, HeartbeatSettings};

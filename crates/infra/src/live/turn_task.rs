@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// Who waits for the answer, if anybody still does.
 type Waiter = oneshot::Sender<Result<Finished, Unexpected>>;
@@ -51,7 +52,8 @@ impl TurnTask {
                 let is_undecided = matches!(error, AcceptError::Undecided(_));
                 drop(accepted.send(Err(error)));
                 if is_undecided {
-                    self.abandon(&plan).await;
+                    // Nobody waits for this, a server that is being stopped neither: it gives its lease up.
+                    tokio::spawn(self.abandon(plan).in_current_span());
                 }
                 return;
             }
@@ -84,7 +86,7 @@ impl TurnTask {
     /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
     /// its conversation does not stay busy and its key may be tried again. The statement that stores it may still be
     /// under way, so it is looked for until that must be over.
-    async fn abandon(self, plan: &TurnPlan) {
+    async fn abandon(self, plan: TurnPlan) {
         let failed = FinishedTurn {
             id: plan.turn.id,
             replica: plan.turn.replica,

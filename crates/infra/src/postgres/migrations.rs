@@ -67,7 +67,9 @@ fn locked<T>(
     work: impl FnOnce(&mut PgConnection) -> Result<T, MigrationError>,
 ) -> Result<T, MigrationError> {
     connection.transaction(|connection| {
-        connection.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = warning")?;
+        connection.batch_execute(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL client_min_messages = warning",
+        )?;
         diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(connection)?;
         work(connection)
     })
