@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (user_id, conversation) = (id::UserId::generate(&*host), Some(id::ConversationId::generate(&*host)));
     let ada = Principal { user_id, username: String::from("ada").try_into()?, role: Role::User, session_id: None };
     for question in ["My name is Ada.", "Who am I?"].map(String::from) {
-        let ask = chat::Ask { question: question.try_into()?, conversation, model: None, idempotency: None };
+        let ask = chat::Ask { conversation, ..chat::Ask::new(question.try_into()?) };
         writeln!(std::io::stdout(), "{}", service.ask(&ada, ask).await?.turn.state.response().unwrap_or_default())?;
     }
     Ok(())

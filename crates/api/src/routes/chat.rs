@@ -123,7 +123,7 @@ impl ChatRequest {
         let (Ok(question), Ok(conversation), Ok(model), Ok(())) = (question, conversation, model, whole) else {
             return Err(validation.into_error());
         };
-        Ok(Ask { question, conversation, model, idempotency })
+        Ok(Ask { conversation, model, idempotency, ..Ask::new(question) })
     }
 }
 

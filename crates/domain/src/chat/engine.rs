@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
-use super::PastTurn;
+use super::{PastTurn, Sampling};
 use crate::conversation::{Failure, ModelName, Part, SystemPrompt, Usage};
 use crate::id::{ConversationId, TurnId, UserId};
 
@@ -35,6 +35,8 @@ pub struct EngineRequest {
     pub context: Vec<PastTurn>,
     /// The question.
     pub question: String,
+    /// How the model shall choose its words, and how many it may use.
+    pub sampling: Sampling,
 }
 
 impl EngineRequest {
@@ -63,6 +65,8 @@ pub enum FinishReason {
 pub enum EngineEvent {
     /// The model that answers, where the engine knows better than the request.
     Model(ModelName),
+    /// It works, but has nothing to tell yet: a model that reasons before it answers.
+    Progress,
     /// The next piece of text; never empty.
     Text(String),
     /// A whole part that is more than text.
@@ -82,6 +86,13 @@ pub enum EngineErrorKind {
     Timeout,
     /// It refused the request, or answered with something that is no answer.
     BadResponse,
+}
+
+impl EngineEvent {
+    /// Whether a reader sees something of it: from then on the answer cannot be begun again.
+    pub const fn is_output(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Part(_))
+    }
 }
 
 impl EngineErrorKind {
@@ -137,7 +148,8 @@ pub type EngineStream = BoxStream<'static, Result<EngineEvent, EngineError>>;
 /// Port: whatever answers questions. A language model, a rule table, an analytics engine.
 ///
 /// An implementation MUST end its stream after the first error, MUST NOT yield text after
-/// [`EngineEvent::Finish`], and MUST NOT wait for ever: it brings its own timeouts.
+/// [`EngineEvent::Finish`], and MUST yield [`EngineEvent::Progress`] while a model works in silence: whoever asks
+/// takes one that yields nothing for dead. Its first [`EngineEvent::Model`] comes before any text.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ChatEngine: Send + Sync {

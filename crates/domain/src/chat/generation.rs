@@ -75,6 +75,7 @@ impl Generation {
     /// reason is dropped.
     pub fn delta(&mut self, event: EngineEvent) -> Option<EngineEvent> {
         match event {
+            EngineEvent::Progress => {}
             EngineEvent::Model(name) => self.model = Some(name),
             EngineEvent::Usage(usage) => self.usage = Some(usage),
             EngineEvent::Finish(reason) => self.finish = self.finish.or(Some(reason)),

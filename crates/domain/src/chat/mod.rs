@@ -8,6 +8,7 @@ mod journal;
 mod lease;
 mod plan;
 mod runner;
+mod sampling;
 mod service;
 
 pub use context::{ContextBudget, PastTurn, select_context};
@@ -21,8 +22,9 @@ pub use journal::{
     IdempotencyKey, InvalidIdempotencyKey, NewTurn, Piece, Settlement, TurnJournal,
 };
 pub use lease::ReplicaLease;
-pub use plan::TurnPlan;
+pub use plan::{OnBusy, OnDisconnect, TurnPlan};
 pub use runner::{Finished, RunningTurn, Started, TurnRunner};
+pub use sampling::{InvalidOutputTokens, InvalidTemperature, OutputTokens, Sampling, Temperature};
 pub use service::{Answered, Ask, AskError, ChatPolicy, ChatService};
 
 #[cfg(feature = "mock")]

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 
-use super::{AcceptedTurn, EngineRequest, Generation, NewTurn, PastTurn, select_context};
+use super::{AcceptedTurn, EngineRequest, Generation, NewTurn, PastTurn, Sampling, select_context};
 use crate::conversation::ModelName;
 
 /// A question, and how it shall be answered: what a [`super::TurnRunner`] is given.
@@ -10,6 +10,32 @@ pub struct TurnPlan {
     pub turn: NewTurn,
     /// What the engine offers.
     pub offered: Vec<ModelName>,
+    /// How the answer shall be made.
+    pub sampling: Sampling,
+    /// What becomes of another turn that runs in the conversation.
+    pub on_busy: OnBusy,
+    /// What becomes of this one when nobody reads along any more.
+    pub on_disconnect: OnDisconnect,
+}
+
+/// What a question does that finds its conversation busy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBusy {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// It cancels the turn that runs, and takes its place.
+    Interrupt,
+}
+
+/// What a turn does whose last reader has gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// It goes on: the answer can be read later.
+    #[default]
+    Continue,
+    /// It is cancelled.
+    Cancel,
 }
 
 impl TurnPlan {
@@ -27,6 +53,7 @@ impl TurnPlan {
             system: accepted.system.take(),
             context,
             question: self.turn.question.as_str().to_owned(),
+            sampling: self.sampling,
         };
         let generation = Generation::new(self.turn.id, request.model.clone(), request.estimated_tokens());
         (request, generation)

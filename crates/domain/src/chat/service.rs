@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AcceptError, ChatEngine, ContextBudget, ConversationChoice, Finished, IdempotencyClaim, NewTurn, RunningTurn,
-    Started, TurnPlan, TurnRunner,
+    AcceptError, ChatEngine, ContextBudget, ConversationChoice, Finished, IdempotencyClaim, NewTurn, OnBusy,
+    OnDisconnect, RunningTurn, Sampling, Started, TurnPlan, TurnRunner,
 };
 use crate::Unexpected;
 use crate::clock::Clock;
@@ -20,8 +20,29 @@ pub struct Ask {
     pub conversation: Option<ConversationId>,
     /// The model that shall answer; without it the conversation's, else the engine's default.
     pub model: Option<ModelName>,
+    /// How the answer shall be made.
+    pub sampling: Sampling,
+    /// What becomes of another turn that runs there.
+    pub on_busy: OnBusy,
+    /// What becomes of the turn when nobody reads along any more.
+    pub on_disconnect: OnDisconnect,
     /// The client's key for the request.
     pub idempotency: Option<IdempotencyClaim>,
+}
+
+impl Ask {
+    /// The question, in the current conversation, and nothing else said.
+    pub fn new(question: Question) -> Self {
+        Self {
+            question,
+            conversation: None,
+            model: None,
+            sampling: Sampling::default(),
+            on_busy: OnBusy::default(),
+            on_disconnect: OnDisconnect::default(),
+            idempotency: None,
+        }
+    }
 }
 
 /// An answer that has been stored.
@@ -134,7 +155,9 @@ impl ChatService {
             budget: self.policy.budget,
             idempotency: ask.idempotency,
         };
-        Ok(self.runner.start(TurnPlan { turn, offered }).await?)
+        let plan =
+            TurnPlan { turn, offered, sampling: ask.sampling, on_busy: ask.on_busy, on_disconnect: ask.on_disconnect };
+        Ok(self.runner.start(plan).await?)
     }
 }
 

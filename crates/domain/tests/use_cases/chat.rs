@@ -13,7 +13,7 @@ use domain::session::Principal;
 use super::{BUDGET, ada, caller, clock, ids, moment, ttl, uuid, valid};
 
 fn ask() -> Ask {
-    Ask { question: valid("Who am I?"), conversation: None, model: None, idempotency: None }
+    Ask::new(valid("Who am I?"))
 }
 
 fn turn(state: TurnState) -> Turn {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use domain::chat::{ContextBudget, ConversationChoice, NewTurn, TurnPlan};
+use domain::chat::{ContextBudget, ConversationChoice, NewTurn, OnBusy, OnDisconnect, Sampling, TurnPlan};
 use domain::clock::MockClock;
 use domain::conversation::TimeToLive;
 use domain::id::{ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
@@ -84,5 +84,11 @@ fn plan() -> TurnPlan {
         budget: BUDGET,
         idempotency: None,
     };
-    TurnPlan { turn, offered: vec![valid("the-conversations")] }
+    TurnPlan {
+        turn,
+        offered: vec![valid("the-conversations")],
+        sampling: Sampling::default(),
+        on_busy: OnBusy::Reject,
+        on_disconnect: OnDisconnect::Continue,
+    }
 }

@@ -175,7 +175,7 @@ async fn pause(duration: Duration) {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::chat::PastTurn;
+    use domain::chat::{PastTurn, Sampling};
     use domain::id::{ConversationId, TurnId, UserId};
     use futures_util::FutureExt as _;
     use uuid::Uuid;
@@ -197,6 +197,7 @@ mod tests {
             system: None,
             context: vec![turn.clone(), turn],
             question: "And now?".to_owned(),
+            sampling: Sampling::default(),
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::Unexpected;
 use domain::chat::{
-    AcceptError, ContextBudget, ConversationChoice, MockChatEngine, MockTurnJournal, NewTurn, Settlement, TurnPlan,
-    TurnRunner,
+    AcceptError, ContextBudget, ConversationChoice, MockChatEngine, MockTurnJournal, NewTurn, OnBusy, OnDisconnect,
+    Sampling, Settlement, TurnPlan, TurnRunner,
 };
 use domain::clock::MockClock;
 use domain::conversation::{MockTurnRepository, Question, TimeToLive};
@@ -31,7 +31,13 @@ fn plan() -> TurnPlan {
         budget: ContextBudget { max_turns: 1, max_tokens: 1 },
         idempotency: None,
     };
-    TurnPlan { turn, offered: Vec::new() }
+    TurnPlan {
+        turn,
+        offered: Vec::new(),
+        sampling: Sampling::default(),
+        on_busy: OnBusy::Reject,
+        on_disconnect: OnDisconnect::Continue,
+    }
 }
 
 /// A runner whose store does not say whether it took a question, and answers the nth attempt to close it.

@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use domain::chat::Generation;
+use domain::chat::{Generation, Sampling};
 use domain::id::{ConversationId, TurnId, UserId};
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ fn request(question: &str) -> EngineRequest {
         system: None,
         context: vec![past("My name is Ada.")],
         question: question.to_owned(),
+        sampling: Sampling::default(),
     }
 }
 

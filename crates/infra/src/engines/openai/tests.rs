@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
-use domain::chat::{FinishReason, Generation, PastTurn, StreamEnd};
+use domain::chat::{FinishReason, Generation, PastTurn, Sampling, StreamEnd};
 use domain::conversation::{SystemPrompt, Usage};
 use domain::id::{ConversationId, TurnId, UserId};
 use serde_json::{Value, json};
@@ -136,6 +136,7 @@ fn request() -> EngineRequest {
         system: None,
         context: Vec::new(),
         question: "Why?".to_owned(),
+        sampling: Sampling::default(),
     }
 }
 
