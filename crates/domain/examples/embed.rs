@@ -37,10 +37,6 @@ impl chat::TurnJournal for Journal {
         Ok(Acceptance::Accepted(accepted))
     }
 
-    async fn append(&self, _: chat::Piece) -> Result<(), Unexpected> {
-        Ok(()) // Nobody is left to read it should this process die.
-    }
-
     async fn finish(&self, finished: chat::FinishedTurn) -> Result<Settlement, Unexpected> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let running = turns.last_mut().filter(|(turn, end)| turn.id == finished.id && end.is_none());

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{EngineError, EngineErrorKind, EngineEvent, FinishReason, Piece};
+use super::{EngineError, EngineErrorKind, EngineEvent, FinishReason, Piece, Position, Transcript};
 use crate::conversation::{Answer, Failure, IncompleteReason, ModelName, Part, TurnState, Usage};
 use crate::id::TurnId;
 use crate::text::estimated_tokens;
@@ -12,6 +12,8 @@ pub enum StreamEnd {
     Closed,
     /// It failed.
     Failed(EngineError),
+    /// Somebody stopped it.
+    Cancelled,
     /// This server is going down.
     Shutdown,
 }
@@ -21,6 +23,8 @@ pub enum StreamEnd {
 pub struct Outcome {
     /// The terminal state; never `Running`.
     pub state: TurnState,
+    /// What readers were told of the answer.
+    pub told: Transcript,
     /// The model that answered, where it is known.
     pub model: Option<ModelName>,
     /// When a client may try again, if the engine said so.
@@ -29,9 +33,10 @@ pub struct Outcome {
 
 /// An answer in the making: a state machine without a clock, a socket or a thread.
 ///
-/// What an engine yields goes in as [`Generation::delta`], which says what to deliver to readers; a timer goes
-/// in as [`Generation::tick`], which says what to persist; [`Generation::cancel`] and [`Generation::end`] consume
-/// it and give the outcome, so that nothing can be appended to a turn that has ended:
+/// What an engine yields goes in as [`Generation::delta`], which says whether there is something new for readers of
+/// the [`Generation::transcript`]; a timer takes what to persist with [`Generation::tick`];
+/// [`Generation::cancel`] and [`Generation::end`] consume it and give the outcome, so that nothing can be appended to
+/// a turn that has ended:
 ///
 /// ```compile_fail
 /// # use domain::{chat::*, id::*};
@@ -44,64 +49,65 @@ pub struct Generation {
     turn: TurnId,
     model: Option<ModelName>,
     input_estimate: u32,
-    text: String,
-    persisted: usize,
-    /// Every part before the text that begins at `unparted`; empty as long as there is nothing but text.
-    parts: Vec<Part>,
-    unparted: usize,
+    told: Transcript,
+    persisted: Position,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
 }
 
 impl Generation {
     /// An answer of which nothing is there yet; `input_estimate` is what the engine was given, in tokens.
-    pub const fn new(turn: TurnId, model: Option<ModelName>, input_estimate: u32) -> Self {
-        Self {
-            turn,
-            model,
-            input_estimate,
-            text: String::new(),
-            persisted: 0,
-            parts: Vec::new(),
-            unparted: 0,
-            usage: None,
-            finish: None,
-        }
+    pub fn new(turn: TurnId, model: Option<ModelName>, input_estimate: u32) -> Self {
+        let told = Transcript::default();
+        Self { turn, model, input_estimate, told, persisted: Position::START, usage: None, finish: None }
     }
 
-    /// Takes what the engine yielded, and gives back what readers should see of it.
+    /// Takes what the engine yielded, and says whether there is something new for readers.
     ///
     /// U+0000, which cannot be stored, becomes U+FFFD before anybody sees it. What comes after a finish
     /// reason is dropped.
-    pub fn delta(&mut self, event: EngineEvent) -> Option<EngineEvent> {
+    pub fn delta(&mut self, event: EngineEvent) -> bool {
         match event {
-            EngineEvent::Progress => {}
-            EngineEvent::Model(name) => self.model = Some(name),
-            EngineEvent::Usage(usage) => self.usage = Some(usage),
-            EngineEvent::Finish(reason) => self.finish = self.finish.or(Some(reason)),
-            EngineEvent::Text(_) | EngineEvent::Part(_) if self.finish.is_some() => {}
-            EngineEvent::Text(text) if text.is_empty() => {}
+            EngineEvent::Progress => false,
+            EngineEvent::Model(name) => {
+                self.model = Some(name);
+                false
+            }
+            EngineEvent::Usage(usage) => {
+                self.usage = Some(usage);
+                false
+            }
+            EngineEvent::Finish(reason) => {
+                self.finish = self.finish.or(Some(reason));
+                false
+            }
+            EngineEvent::Text(_) | EngineEvent::Part(_) if self.finish.is_some() => false,
+            EngineEvent::Text(text) if text.is_empty() => false,
             EngineEvent::Text(text) | EngineEvent::Part(Part::Text { text }) => {
-                let text = storable(text);
-                self.text.push_str(&text);
-                return Some(EngineEvent::Text(text));
+                self.told.push_text(&storable(text));
+                true
             }
             EngineEvent::Part(part) => {
-                let part = part.map_texts(storable);
-                self.part_text();
-                self.parts.push(part.clone());
-                return Some(EngineEvent::Part(part));
+                self.told.push_part(part.map_texts(storable));
+                true
             }
         }
-        None
     }
 
-    /// The text that has come since the last tick, to be persisted.
-    pub fn tick(&mut self) -> Option<Piece> {
-        let offset = self.persisted;
-        let text = self.text.get(offset..).filter(|text| !text.is_empty())?.to_owned();
-        self.persisted = self.text.len();
-        Some(Piece { turn_id: self.turn, offset, text })
+    /// What has been told so far.
+    pub const fn transcript(&self) -> &Transcript {
+        &self.told
+    }
+
+    /// What has come since it was last persisted, to be stored. It is given again until [`Generation::persisted`] says
+    /// that it is.
+    pub fn tick(&self) -> Vec<Piece> {
+        self.told.pieces(self.turn, self.persisted)
+    }
+
+    /// Everything before `until` is stored.
+    pub fn persisted(&mut self, until: Position) {
+        self.persisted = self.persisted.max(until);
     }
 
     /// Somebody stopped the answer: what there is of it is kept.
@@ -122,12 +128,13 @@ impl Generation {
             }
             (None, StreamEnd::Closed) => (Some(IncompleteReason::UpstreamError), Failure::EngineError, None),
             (None, StreamEnd::Failed(error)) => (Some(incomplete(error.kind)), error.kind.failure(), error.retry_after),
+            (None, StreamEnd::Cancelled) => return self.cancel(),
             (None, StreamEnd::Shutdown) => {
                 return self.conclude(None, |answer| TurnState::Incomplete(answer, IncompleteReason::ServerRestart));
             }
         };
-        if self.text.is_empty() && self.parts.is_empty() {
-            return Outcome { state: TurnState::Failed(failure), model: self.model, retry_after };
+        if self.told.is_empty() {
+            return Outcome { state: TurnState::Failed(failure), told: self.told, model: self.model, retry_after };
         }
         self.conclude(retry_after, |answer| match reason {
             None => TurnState::Completed(answer),
@@ -135,30 +142,11 @@ impl Generation {
         })
     }
 
-    fn conclude(mut self, retry_after: Option<Duration>, state: impl FnOnce(Answer) -> TurnState) -> Outcome {
-        if !self.parts.is_empty() {
-            self.part_text();
-        }
-        let estimate = Usage { input_tokens: self.input_estimate, output_tokens: estimated_tokens(&self.text) };
-        let image_url = self.parts.iter().find_map(|part| match part {
-            Part::Image { url, .. } => Some(url.clone()),
-            _ => None,
-        });
-        let answer = Answer {
-            response: self.text,
-            parts: (!self.parts.is_empty()).then_some(self.parts),
-            image_url,
-            usage: self.usage.unwrap_or(estimate),
-        };
-        Outcome { state: state(answer), model: self.model, retry_after }
-    }
-
-    /// What has been said since the last part becomes a part itself.
-    fn part_text(&mut self) {
-        if let Some(text) = self.text.get(self.unparted..).filter(|text| !text.is_empty()) {
-            self.parts.push(Part::Text { text: text.to_owned() });
-            self.unparted = self.text.len();
-        }
+    fn conclude(self, retry_after: Option<Duration>, state: impl FnOnce(Answer) -> TurnState) -> Outcome {
+        let estimate =
+            || Usage { input_tokens: self.input_estimate, output_tokens: estimated_tokens(self.told.text()) };
+        let answer = Answer { usage: self.usage.unwrap_or_else(estimate), ..self.told.to_answer() };
+        Outcome { state: state(answer), told: self.told, model: self.model, retry_after }
     }
 }
 
@@ -267,7 +255,7 @@ mod tests {
     fn nothing_comes_after_the_finish() {
         let mut generation = told("all");
         generation.delta(EngineEvent::Finish(FinishReason::Stop));
-        assert_eq!(generation.delta(EngineEvent::Text(" and more".into())), None);
+        assert!(!generation.delta(EngineEvent::Text(" and more".into())));
         assert_eq!(generation.end(StreamEnd::Closed).state.response(), Some("all"));
     }
 
@@ -300,7 +288,9 @@ mod tests {
             ]
         };
         for (part, expected) in with("\0").into_iter().zip(with("\u{FFFD}")) {
-            assert_eq!(generation().delta(EngineEvent::Part(part)), Some(EngineEvent::Part(expected)));
+            let mut generation = generation();
+            assert!(generation.delta(EngineEvent::Part(part)));
+            assert_eq!(generation.transcript().parts(), Some(vec![expected]));
         }
     }
 
@@ -308,20 +298,21 @@ mod tests {
         #[test]
         fn pieces_are_the_text_without_gap_or_repeat(deltas in prop::collection::vec(("\\PC{0,8}|\u{0}", any::<bool>()), 0..40)) {
             let mut generation = generation();
-            let (mut delivered, mut persisted) = (String::new(), String::new());
-            for (text, ticks) in deltas {
-                if let Some(EngineEvent::Text(text)) = generation.delta(EngineEvent::Text(text)) {
-                    delivered.push_str(&text);
+            let (mut told, mut stored) = (String::new(), Transcript::default());
+            for (text, is_acknowledged) in deltas {
+                prop_assert_eq!(generation.delta(EngineEvent::Text(text.clone())), !text.is_empty());
+                told.push_str(&text.replace('\0', "\u{FFFD}"));
+                for Piece { at, content, .. } in generation.tick() {
+                    prop_assert!(stored.append(content, at));
                 }
-                if ticks && let Some(piece) = generation.tick() {
-                    prop_assert_eq!(piece.offset, persisted.len());
-                    persisted.push_str(&piece.text);
-                    prop_assert_eq!(&persisted, &delivered);
+                prop_assert_eq!(stored.text(), told.as_str());
+                if is_acknowledged {
+                    generation.persisted(generation.transcript().end());
+                    prop_assert_eq!(generation.tick(), vec![]);
                 }
             }
-            prop_assert!(!delivered.contains('\0'));
             let state = generation.cancel().state;
-            prop_assert_eq!(state.response(), Some(delivered.as_str()));
+            prop_assert_eq!(state.response(), Some(told.as_str()));
         }
     }
 }

@@ -1,19 +1,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_core::future::BoxFuture;
+use futures_util::{StreamExt, stream};
 
 use super::{
     AcceptError, Acceptance, AcceptedTurn, ChatEngine, EngineRequest, Finished, FinishedTurn, Generation, Outcome,
-    RunningTurn, Settlement, Started, StreamEnd, TurnJournal, TurnPlan, TurnRunner,
+    Position, RunningTurn, Settlement, Started, StreamEnd, TurnEvents, TurnJournal, TurnPlan, TurnReader, TurnRunner,
 };
 use crate::Unexpected;
 use crate::clock::Clock;
 
 /// A runner that needs no runtime: the caller's own future does the work.
 ///
-/// For scripts, tests and services that cannot spawn. It falls short of the port in one point: a caller who
-/// drops the future leaves a turn that runs until it is reaped. Servers use `infra::live::LiveRunner`.
+/// For scripts, tests and services that cannot spawn. It falls short of the port: a caller who drops the future leaves
+/// a turn that runs until it is reaped, whatever the plan says of that; a busy conversation is always refused; and
+/// events come only once the turn has ended. Servers use `infra::live::LiveRunner`.
 #[derive(Clone)]
 pub struct InlineRunner {
     journal: Arc<dyn TurnJournal>,
@@ -59,7 +61,7 @@ impl InlineRunner {
         };
         while let Some(event) = stream.next().await {
             match event {
-                Ok(event) => drop(generation.delta(event)),
+                Ok(event) => _ = generation.delta(event),
                 Err(error) => return generation.end(StreamEnd::Failed(error)),
             }
         }
@@ -76,7 +78,24 @@ impl TurnRunner for InlineRunner {
         };
         let (request, generation) = plan.begin(&mut accepted, self.clock.now());
         let (turn_id, conversation_id) = (accepted.id, accepted.conversation_id);
-        let finished = Box::pin(self.clone().run(plan, accepted, request, generation));
-        Ok(Started::Running(RunningTurn { turn_id, conversation_id, finished }))
+        let reader = Box::new(Work(Box::pin(self.clone().run(plan, accepted, request, generation))));
+        Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader }))
+    }
+}
+
+/// The rest of the turn, done by whoever waits for it.
+struct Work(BoxFuture<'static, Result<Finished, Unexpected>>);
+
+impl TurnReader for Work {
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<Finished, Unexpected>> {
+        self.0
+    }
+
+    fn events(self: Box<Self>, from: Position) -> TurnEvents {
+        let ended = |finished: Result<Finished, Unexpected>| finished.ok().into_iter();
+        let events = stream::once(self.0).flat_map(move |finished| {
+            stream::iter(ended(finished).flat_map(move |finished| finished.into_events(from)))
+        });
+        events.boxed()
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{ContextBudget, Outcome, PastTurn};
 use crate::Unexpected;
-use crate::conversation::{ModelName, Question, SystemPrompt, TimeToLive, Turn, TurnKind, TurnState};
+use crate::conversation::{Metadata, ModelName, Question, SystemPrompt, TimeToLive, Turn, TurnKind, TurnState};
 use crate::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
 
 /// The name a client gives a request, so that sending it twice does it once
@@ -94,6 +94,8 @@ pub struct NewTurn {
     pub question: Question,
     /// The model that shall answer, if one is named.
     pub model: Option<ModelName>,
+    /// The asker's notes.
+    pub metadata: Metadata,
     /// The process that will answer.
     pub replica: ReplicaId,
     /// When it is asked.
@@ -169,17 +171,6 @@ pub enum AcceptError {
     Unexpected(#[from] Unexpected),
 }
 
-/// Some text of a running turn, to be appended to what is stored of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// The turn.
-    pub turn_id: TurnId,
-    /// Where the text begins, in UTF-8 bytes from the start of the answer.
-    pub offset: usize,
-    /// The text.
-    pub text: String,
-}
-
 /// A turn that has ended, to be stored.
 #[derive(Clone, Debug)]
 pub struct FinishedTurn {
@@ -228,10 +219,6 @@ pub trait TurnJournal: Send + Sync {
     ///   the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
-    /// Appends text to a running turn. A piece that is stored already is left alone, unless the new one begins at
-    /// the same offset and is longer: then the first one's acknowledgement was lost, and the longer one counts.
-    async fn append(&self, piece: Piece) -> Result<(), Unexpected>;
-
     /// Stores how a turn ended, removes its pieces and, if it failed, releases its idempotency key: all or
     /// nothing. A turn that does not run, or runs elsewhere, MUST be left alone and reported
     /// [`Settlement::Lost`]; storing the same end twice is [`Settlement::Stored`] both times.
@@ -256,6 +243,7 @@ impl NewTurn {
             kind: TurnKind::Answered,
             request_question: self.question,
             model: outcome.model.clone(),
+            metadata: self.metadata,
             entry_time: self.entry_time,
             completed_at: Some(completed_at),
             expiry_timestamp: accepted.expiry_timestamp,

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
 
-use super::{AcceptError, TurnPlan};
+use super::{AcceptError, Cancellation, Position, Told, Transcript, TurnPlan};
 use crate::Unexpected;
 use crate::conversation::Turn;
-use crate::id::{ConversationId, TurnId};
+use crate::id::{ConversationId, TurnId, UserId};
 
 /// A turn that has ended, as its asker is told.
 #[derive(Clone, Debug)]
@@ -18,14 +19,81 @@ pub struct Finished {
     pub retry_after: Option<Duration>,
 }
 
+/// What somebody who reads a turn along is told.
+#[derive(Clone, Debug)]
+pub struct TurnEvent {
+    /// Where the reader stands after it.
+    pub position: Position,
+    /// What happened.
+    pub kind: TurnEventKind,
+}
+
+/// What happens in a turn.
+#[derive(Clone, Debug)]
+pub enum TurnEventKind {
+    /// There is more of the answer.
+    Told(Told),
+    /// The turn has ended and its end is stored. Nothing comes after it. A reader who had more than is stored, because
+    /// the process that ran the turn died, must cut what it has.
+    Ended(Box<Finished>),
+}
+
+/// A turn, read along. A stream that ends without [`TurnEventKind::Ended`] was cut off: the turn may go on, and can be
+/// read on from the last position.
+pub type TurnEvents = BoxStream<'static, TurnEvent>;
+
+/// The most text of one event, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
+impl Transcript {
+    /// What comes after `from`, as an event; `None` if there is nothing yet.
+    pub fn event_after(&self, from: Position) -> Option<TurnEvent> {
+        let (told, position) = self.after(from, MAX_TEXT)?;
+        Some(TurnEvent { position, kind: TurnEventKind::Told(told) })
+    }
+}
+
+impl Finished {
+    /// The transcript of what is stored.
+    pub fn transcript(&self) -> Transcript {
+        self.turn.state.answer().map(Transcript::of).unwrap_or_default()
+    }
+
+    /// The event that ends the turn.
+    pub fn into_event(self) -> TurnEvent {
+        TurnEvent { position: self.transcript().end(), kind: TurnEventKind::Ended(Box::new(self)) }
+    }
+
+    /// All events after `from` of a turn that has ended.
+    pub fn into_events(self, from: Position) -> impl Iterator<Item = TurnEvent> + Send {
+        let transcript = self.transcript();
+        let mut at = from;
+        let told = std::iter::from_fn(move || {
+            let event = transcript.event_after(at)?;
+            at = event.position;
+            Some(event)
+        });
+        told.chain(std::iter::once_with(|| self.into_event()))
+    }
+}
+
+/// Somebody's place among the readers of a turn. Dropping it, or what it was turned into, is going away.
+pub trait TurnReader: Send {
+    /// Resolves once the turn has ended and its end is stored.
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<Finished, Unexpected>>;
+
+    /// What happens after `from`.
+    fn events(self: Box<Self>, from: Position) -> TurnEvents;
+}
+
 /// A turn that runs whether somebody waits for it or not.
 pub struct RunningTurn {
     /// The turn.
     pub turn_id: TurnId,
     /// Where it is said.
     pub conversation_id: ConversationId,
-    /// Resolves once the turn has ended and its end is stored. Dropping it stops nothing.
-    pub finished: BoxFuture<'static, Result<Finished, Unexpected>>,
+    /// The asker's place among its readers.
+    pub reader: Box<dyn TurnReader>,
 }
 
 impl fmt::Debug for RunningTurn {
@@ -49,7 +117,21 @@ pub enum Started {
 pub trait TurnRunner: Send + Sync {
     /// Accepts the plan's question and starts the answer.
     ///
-    /// From the first poll on it MUST go on by itself: a caller who drops the future, or the one in
-    /// [`RunningTurn`], changes nothing.
+    /// From the first poll on it MUST go on by itself: a caller who drops the future, or the reader in
+    /// [`RunningTurn`], changes nothing, unless the plan says [`super::OnDisconnect::Cancel`]. A conversation that is
+    /// busy is refused, or the turn that runs there is cancelled first, as [`TurnPlan::on_busy`] has it.
     async fn start(&self, plan: TurnPlan) -> Result<Started, AcceptError>;
+}
+
+/// Port: turns that run, wherever they do: reading them along, and stopping them.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait LiveTurns: Send + Sync {
+    /// What happens in a turn after `from`. Whether `owner` may see it has been checked; it MUST be told to the end
+    /// also where the turn has ended meanwhile, without a gap and without a repeat, whichever process runs it.
+    fn follow(&self, owner: UserId, turn: TurnId, from: Position) -> TurnEvents;
+
+    /// Stops a turn of the owner's, in whichever process it runs; what there is of the answer is kept. `None` if the
+    /// owner has no such turn.
+    async fn cancel(&self, owner: UserId, turn: TurnId) -> Result<Option<Cancellation>, Unexpected>;
 }

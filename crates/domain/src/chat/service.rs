@@ -7,7 +7,7 @@ use super::{
 };
 use crate::Unexpected;
 use crate::clock::Clock;
-use crate::conversation::{Failure, ModelName, Question, TimeToLive, Turn, TurnState};
+use crate::conversation::{Failure, Metadata, ModelName, Question, TimeToLive, Turn, TurnState};
 use crate::id::{ConversationId, IdGenerator, ReplicaId, TurnId};
 use crate::session::Principal;
 
@@ -20,6 +20,8 @@ pub struct Ask {
     pub conversation: Option<ConversationId>,
     /// The model that shall answer; without it the conversation's, else the engine's default.
     pub model: Option<ModelName>,
+    /// The asker's notes.
+    pub metadata: Metadata,
     /// How the answer shall be made.
     pub sampling: Sampling,
     /// What becomes of another turn that runs there.
@@ -37,6 +39,7 @@ impl Ask {
             question,
             conversation: None,
             model: None,
+            metadata: Metadata::default(),
             sampling: Sampling::default(),
             on_busy: OnBusy::default(),
             on_disconnect: OnDisconnect::default(),
@@ -125,14 +128,15 @@ impl ChatService {
     pub async fn ask(&self, caller: &Principal, ask: Ask) -> Result<Answered, AskError> {
         match self.start(caller, ask).await? {
             Started::Replayed(turn) => answered(Finished { turn: *turn, retry_after: None }, true),
-            Started::Running(RunningTurn { turn_id, finished, .. }) => {
-                let finished = finished.await.map_err(|source| AskError::Unsettled { turn_id, source })?;
+            Started::Running(RunningTurn { turn_id, reader, .. }) => {
+                let finished = reader.finished().await.map_err(|source| AskError::Unsettled { turn_id, source })?;
                 answered(finished, false)
             }
         }
     }
 
-    async fn start(&self, caller: &Principal, ask: Ask) -> Result<Started, AskError> {
+    /// Stores the question and has it answered; whoever wants to reads the answer along.
+    pub async fn start(&self, caller: &Principal, ask: Ask) -> Result<Started, AskError> {
         let offered: Vec<ModelName> = self.engine.models().into_iter().map(|model| model.name).collect();
         if ask.model.as_ref().is_some_and(|model| !offered.contains(model)) {
             return Err(AskError::UnknownModel);
@@ -149,6 +153,7 @@ impl ChatService {
             conversation,
             question: ask.question,
             model: ask.model,
+            metadata: ask.metadata,
             replica: self.policy.replica,
             entry_time: self.clock.now(),
             default_ttl: self.policy.default_ttl,

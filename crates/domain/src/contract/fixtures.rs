@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::StoreUnderTest;
 use crate::chat::{
-    AcceptError, Acceptance, AcceptedTurn, ContextBudget, ConversationChoice, Fingerprint, FinishedTurn,
-    IdempotencyClaim, NewTurn, Outcome, Piece, Settlement,
+    AcceptError, Acceptance, AcceptedTurn, Beat, ContextBudget, ConversationChoice, Fingerprint, FinishedTurn,
+    IdempotencyClaim, NewTurn, News, Outcome, Piece, PieceContent, Position, Settlement, Transcript,
 };
-use crate::conversation::{Answer, Metadata, NewConversation, TimeToLive, Turn, TurnState, Usage};
+use crate::conversation::{Answer, Metadata, ModelName, NewConversation, TimeToLive, Turn, TurnState, Usage};
 use crate::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use crate::page::{Limit, Order, PageRequest};
 use crate::session::{Client, NewSession};
@@ -117,6 +117,15 @@ pub(super) fn new_conversation(owner: UserId, created_at: DateTime<Utc>) -> NewC
     }
 }
 
+fn notes() -> Metadata {
+    let pairs = [("thema".to_owned(), "{\"§\": 'ä'} %s \\ $1".to_owned())];
+    Metadata::try_from(std::collections::BTreeMap::from(pairs)).expect("valid metadata")
+}
+
+pub(super) fn piece(turn_id: TurnId, offset: usize, text: &str) -> Piece {
+    Piece { turn_id, at: Position { parts: 0, offset }, content: PieceContent::Text(text.to_owned()) }
+}
+
 pub(super) fn answer(response: &str) -> Answer {
     let usage = Usage { input_tokens: 11, output_tokens: 7 };
     Answer { response: response.to_owned(), parts: None, image_url: None, usage }
@@ -133,14 +142,18 @@ pub(super) fn claim(key: &str, request: u8) -> IdempotencyClaim {
 /// The accepted turn as a reader should find it while it runs.
 pub(super) fn as_running(question: &NewTurn, accepted: &AcceptedTurn, response: &str) -> Turn {
     let state = TurnState::Running { response: response.to_owned() };
-    let outcome = Outcome { state, model: question.model.clone(), retry_after: None };
+    let outcome = outcome(state, question.model.clone());
     Turn { completed_at: None, ..question.clone().into_turn(accepted, question.entry_time, &outcome) }
 }
 
 /// The accepted turn as a reader should find it once it has ended.
 pub(super) fn as_ended(question: &NewTurn, accepted: &AcceptedTurn, end: &FinishedTurn) -> Turn {
-    let outcome = Outcome { state: end.state.clone(), model: end.model.clone(), retry_after: None };
+    let outcome = outcome(end.state.clone(), end.model.clone());
     question.clone().into_turn(accepted, end.completed_at, &outcome)
+}
+
+fn outcome(state: TurnState, model: Option<ModelName>) -> Outcome {
+    Outcome { state, told: Transcript::default(), model, retry_after: None }
 }
 
 /// The one that was accepted and the errors of the rest; panics unless exactly one was.
@@ -169,7 +182,7 @@ pub(super) struct Asker {
 impl Asker {
     pub(super) async fn new(store: &StoreUnderTest) -> Self {
         let asker = Self::on_dead_replica(store).await;
-        store.leases.renew(asker.replica, LONG).await.expect("a lease can be renewed");
+        asker.renew(LONG).await;
         asker
     }
 
@@ -216,6 +229,7 @@ impl Asker {
             conversation,
             question: valid(format!("What is {id}?")),
             model: None,
+            metadata: notes(),
             replica: self.replica,
             entry_time: at(seconds),
             default_ttl: ttl(DEFAULT_TTL_SECONDS),
@@ -272,9 +286,23 @@ impl Asker {
         turn.id
     }
 
+    /// A beat of the asker's process that has nothing to say.
+    pub(super) fn beat(&self) -> Beat {
+        let (pieces, sessions, followed) = (Vec::new(), Vec::new(), Vec::new());
+        Beat { replica: self.replica, lease: None, pieces, sessions, followed }
+    }
+
+    pub(super) async fn tell(&self, beat: Beat) -> News {
+        self.store.leases.beat(beat).await.expect("a process can tell and ask the store")
+    }
+
+    pub(super) async fn renew(&self, lease: Duration) {
+        self.tell(Beat { lease: Some(lease), ..self.beat() }).await;
+    }
+
     pub(super) async fn append(&self, turn_id: TurnId, offset: usize, text: &str) {
-        let piece = Piece { turn_id, offset, text: text.to_owned() };
-        self.store.journal.append(piece).await.expect("a piece of a running turn can be stored");
+        let piece = piece(turn_id, offset, text);
+        self.tell(Beat { pieces: vec![piece], ..self.beat() }).await;
     }
 
     pub(super) async fn find(&self, id: TurnId, seconds: i64) -> Option<Turn> {

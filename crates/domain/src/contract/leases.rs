@@ -1,4 +1,4 @@
-//! [`crate::chat::ReplicaLease`].
+//! [`crate::chat::ReplicaLease`]: who lives, and what becomes of the turns of the dead.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use super::StoreUnderTest;
 use super::fixtures::{Asker, HARD_TEXT, as_ended, as_running, at, claim, completed, new_id, the_only_reaper};
-use crate::chat::{AcceptedTurn, FinishedTurn, NewTurn, Settlement};
-use crate::conversation::{Answer, IncompleteReason, TurnState, Usage};
+use crate::chat::{AcceptedTurn, Beat, FinishedTurn, NewTurn, Piece, PieceContent, Position, Settlement};
+use crate::conversation::{Answer, IncompleteReason, Part, TurnState, Usage};
 use crate::id::{ReplicaId, TurnId};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -46,7 +46,7 @@ pub async fn a_process_that_never_renewed_is_dead(store: StoreUnderTest) {
 pub async fn a_lease_without_time_is_no_lease(store: StoreUnderTest) {
     let _reaping = the_only_reaper().await;
     let asker = Asker::new(&store).await;
-    store.leases.renew(asker.replica, Duration::ZERO).await.expect("a lease can be renewed");
+    asker.renew(Duration::ZERO).await;
     assert_reaped(&asker).await;
 }
 
@@ -66,8 +66,8 @@ pub async fn a_renewed_lease_holds_again(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let (question, accepted) = running(&asker).await;
     store.leases.release(asker.replica).await.expect("a lease can be released");
-    store.leases.renew(asker.replica, Duration::ZERO).await.expect("a lease can be renewed");
-    store.leases.renew(asker.replica, HOUR).await.expect("a lease can be renewed");
+    asker.renew(Duration::ZERO).await;
+    asker.renew(HOUR).await;
     let reaped = reap(&store, 2).await;
     assert!(!reaped.contains(&question.id), "its process lives");
     assert_eq!(asker.turn(question.id, 3).await, as_running(&question, &accepted, ""));
@@ -98,6 +98,33 @@ pub async fn a_reaped_turn_keeps_its_text(store: StoreUnderTest) {
     }
 }
 
+/// A reaped turn keeps what it had besides text, in its place.
+pub async fn a_reaped_turn_keeps_its_parts(store: StoreUnderTest) {
+    let _reaping = the_only_reaper().await;
+    let asker = Asker::on_dead_replica(&store).await;
+    let (question, accepted) = running(&asker).await;
+    let image = Part::Image { url: "/a.png".to_owned(), alt: Some(HARD_TEXT.to_owned()) };
+    let table = Part::Table { columns: vec!["n".to_owned()], rows: vec![vec!["1".to_owned()]] };
+    let text = |text: &str| PieceContent::Text(text.to_owned());
+    let pieces = [
+        (0, 0, text("See ")),
+        (0, 4, PieceContent::Part(image.clone())),
+        (1, 4, PieceContent::Part(table.clone())),
+        (2, 4, text("there.")),
+        (2, 99, text("after a gap")),
+    ];
+    let piece = |(parts, offset, content)| Piece { turn_id: question.id, at: Position { parts, offset }, content };
+    asker.tell(Beat { pieces: pieces.map(piece).into(), ..asker.beat() }).await;
+    assert_eq!(asker.turn(question.id, 2).await, as_running(&question, &accepted, "See there."));
+    reap(&store, 3).await;
+    let turn = asker.turn(question.id, 4).await;
+    let answer = turn.state.answer().expect("a reaped turn has an answer");
+    let part = |text: &str| Part::Text { text: text.to_owned() };
+    assert_eq!(answer.response, "See there.");
+    assert_eq!(answer.parts, Some(vec![part("See "), image, table, part("there.")]));
+    assert_eq!(answer.image_url.as_deref(), Some("/a.png"));
+}
+
 /// A reaped turn with text is an answer: it is replayed to its key and told in the next context.
 pub async fn a_reaped_turn_is_an_answer_for_its_key(store: StoreUnderTest) {
     let _reaping = the_only_reaper().await;
@@ -121,7 +148,7 @@ pub async fn a_late_end_of_a_reaped_turn_is_lost(store: StoreUnderTest) {
     asker.append(question.id, 0, "Some of it").await;
     reap(&store, 2).await;
     let reaped = asker.turn(question.id, 3).await;
-    store.leases.renew(asker.replica, HOUR).await.expect("a lease can be renewed");
+    asker.renew(HOUR).await;
     let next = asker.ask(accepted.conversation_id, 3);
     asker.accept(&next).await;
     let late: FinishedTurn = asker.end(question.id, completed("All of it."), 4);

@@ -27,6 +27,7 @@
 mod fixtures;
 
 pub mod accept;
+pub mod beats;
 pub mod context;
 pub mod conversations;
 pub mod current;
@@ -178,6 +179,7 @@ macro_rules! contract_suite {
                 a_longer_piece_takes_the_place_of_a_shorter_one,
                 pieces_may_overtake_each_other,
                 pieces_of_many_turns_are_kept_apart,
+                a_piece_of_another_process_is_left_alone,
                 the_end_replaces_the_pieces,
                 a_late_piece_changes_nothing,
             }
@@ -189,9 +191,19 @@ macro_rules! contract_suite {
                 a_released_lease_is_over_at_once,
                 a_renewed_lease_holds_again,
                 a_reaped_turn_keeps_its_text,
+                a_reaped_turn_keeps_its_parts,
                 a_reaped_turn_is_an_answer_for_its_key,
                 a_late_end_of_a_reaped_turn_is_lost,
                 reapers_at_once_close_each_turn_once,
+            }
+            beats {
+                a_wish_to_stop_is_told_to_the_turns_process,
+                what_has_ended_is_not_stopped,
+                only_its_owner_stops_a_turn,
+                sessions_that_are_over_are_told,
+                a_turn_is_followed_piece_by_piece,
+                a_piece_that_has_grown_is_told_again,
+                ends_are_told,
             }
             turns {
                 a_foreign_turn_is_missing,

@@ -1,10 +1,10 @@
-//! [`crate::chat::TurnJournal::append`].
+//! [`crate::chat::ReplicaLease::beat`]: what has come of running turns.
 
 use futures_util::future::join_all;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HARD_TEXT, as_ended, at, completed, page};
-use crate::chat::{NewTurn, Piece};
+use super::fixtures::{Asker, HARD_TEXT, as_ended, at, completed, page, piece};
+use crate::chat::{Beat, NewTurn};
 use crate::conversation::{Failure, TurnState};
 use crate::page::Order;
 
@@ -60,15 +60,18 @@ pub async fn pieces_may_overtake_each_other(store: StoreUnderTest) {
     assert_text(&asker, &question, &digits.concat()).await;
 }
 
-/// Pieces of many turns that are stored at once do not get mixed up.
+/// Pieces of many turns that are stored at once do not get mixed up, and one that comes too late spoils no other.
 pub async fn pieces_of_many_turns_are_kept_apart(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let mut questions = Vec::new();
     for _ in 0..50 {
         questions.push(running(&asker).await);
     }
+    let ended = running(&asker).await;
+    asker.finish(ended.id, completed("Over."), 2).await;
     let text = |question: &NewTurn| format!("This is {}.", question.id);
-    join_all(questions.iter().map(async |question| asker.append(question.id, 0, &text(question)).await)).await;
+    let pieces = questions.iter().chain([&ended]).map(|question| piece(question.id, 0, &text(question))).collect();
+    asker.tell(Beat { pieces, ..asker.beat() }).await;
     for question in &questions {
         assert_text(&asker, question, &text(question)).await;
     }
@@ -90,6 +93,15 @@ pub async fn the_end_replaces_the_pieces(store: StoreUnderTest) {
     }
 }
 
+/// Only the process that runs a turn adds to it.
+pub async fn a_piece_of_another_process_is_left_alone(store: StoreUnderTest) {
+    let (asker, other) = (Asker::new(&store).await, Asker::new(&store).await);
+    let question = running(&asker).await;
+    asker.append(question.id, 0, "One").await;
+    other.append(question.id, 3, ", two").await;
+    assert_text(&asker, &question, "One").await;
+}
+
 /// A piece that comes after the end changes nothing; whether that is an error is the store's to say.
 pub async fn a_late_piece_changes_nothing(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
@@ -100,8 +112,8 @@ pub async fn a_late_piece_changes_nothing(store: StoreUnderTest) {
         let end = asker.end(question.id, state, 2);
         asker.settle(&end).await;
         for (offset, text) in [(0, "Ye"), (2, "s."), (4, " Too late.")] {
-            let piece = Piece { turn_id: question.id, offset, text: text.to_owned() };
-            drop(store.journal.append(piece).await);
+            let pieces = vec![piece(question.id, offset, text)];
+            drop(store.leases.beat(Beat { pieces, ..asker.beat() }).await);
         }
         assert_eq!(asker.turn(question.id, 3).await, as_ended(&question, &accepted, &end));
     }

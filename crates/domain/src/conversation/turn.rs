@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::{ModelName, Part};
+use super::{Metadata, ModelName, Part};
 use crate::id::{ConversationId, SessionId, TurnId, UserId};
 use crate::text::{InvalidText, bounded, estimated_tokens};
 
@@ -217,6 +217,8 @@ pub struct Turn {
     pub request_question: Question,
     /// The model that answers, if one was named.
     pub model: Option<ModelName>,
+    /// The asker's notes.
+    pub metadata: Metadata,
     /// When it was asked.
     pub entry_time: DateTime<Utc>,
     /// When it ended.

@@ -8,12 +8,14 @@ mod login;
 mod model;
 mod repository;
 mod token;
+mod watch;
 
 pub use authenticate::{AuthenticateError, AuthenticationService};
 pub use login::{Credentials, LoggedIn, LoginError, LoginService};
 pub use model::{Client, EndReason, NewSession, Principal, Session, SessionState};
 pub use repository::SessionRepository;
 pub use token::{AccessClaims, AccessToken, TokenError, TokenIssuer};
+pub use watch::SessionWatch;
 
 #[cfg(feature = "mock")]
-pub use {repository::MockSessionRepository, token::MockTokenIssuer};
+pub use {repository::MockSessionRepository, token::MockTokenIssuer, watch::MockSessionWatch};

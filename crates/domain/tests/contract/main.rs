@@ -53,6 +53,7 @@ fn every_case_is_in_the_list() {
     let list = include_str!("../../src/contract/mod.rs");
     let areas = [
         ("accept", include_str!("../../src/contract/accept.rs")),
+        ("beats", include_str!("../../src/contract/beats.rs")),
         ("context", include_str!("../../src/contract/context.rs")),
         ("conversations", include_str!("../../src/contract/conversations.rs")),
         ("current", include_str!("../../src/contract/current.rs")),

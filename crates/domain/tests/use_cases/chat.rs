@@ -4,11 +4,13 @@ use std::time::Duration;
 use domain::Unexpected;
 use domain::chat::{
     AcceptError, Ask, AskError, ChatPolicy, ChatService, ConversationChoice, Fingerprint, Finished, IdempotencyClaim,
-    MockChatEngine, MockTurnRunner, OfferedModel, RunningTurn, Started, TurnPlan,
+    MockChatEngine, MockTurnRunner, OfferedModel, Position, RunningTurn, Started, TurnEvents, TurnPlan, TurnReader,
 };
-use domain::conversation::{Answer, Failure, Turn, TurnKind, TurnState};
+use domain::conversation::{Answer, Failure, Metadata, Turn, TurnKind, TurnState};
 use domain::id::{ConversationId, ReplicaId, TurnId};
 use domain::session::Principal;
+use futures_core::future::BoxFuture;
+use futures_util::stream;
 
 use super::{BUDGET, ada, caller, clock, ids, moment, ttl, uuid, valid};
 
@@ -27,6 +29,7 @@ fn turn(state: TurnState) -> Turn {
         kind: TurnKind::Answered,
         request_question: valid("Who am I?"),
         model: None,
+        metadata: Metadata::default(),
         entry_time: moment(),
         completed_at: Some(moment()),
         expiry_timestamp: ttl().after(moment()),
@@ -38,11 +41,24 @@ fn completed() -> Turn {
     turn(TurnState::Completed(Answer { response: "You are Ada.".to_owned(), ..Answer::default() }))
 }
 
+/// A reader whose turn has ended already.
+struct Waiting(Result<Finished, Unexpected>);
+
+impl TurnReader for Waiting {
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<Finished, Unexpected>> {
+        Box::pin(async { self.0 })
+    }
+
+    fn events(self: Box<Self>, from: Position) -> TurnEvents {
+        Box::pin(stream::iter(self.0.into_iter().flat_map(move |finished| finished.into_events(from))))
+    }
+}
+
 fn running(finished: Result<Finished, Unexpected>) -> Started {
     Started::Running(RunningTurn {
         turn_id: TurnId::from_uuid(uuid(1)),
         conversation_id: ConversationId::from_uuid(uuid(2)),
-        finished: Box::pin(async { finished }),
+        reader: Box::new(Waiting(finished)),
     })
 }
 

@@ -60,9 +60,9 @@ fn text(text: &str) -> EngineEvent {
 async fn run(journal: MockTurnJournal, engine: MockChatEngine) -> Result<Finished, Unexpected> {
     let runner = InlineRunner::new(Arc::new(journal), Arc::new(engine), clock());
     match runner.start(plan()).await.unwrap() {
-        Started::Running(RunningTurn { turn_id, conversation_id, finished }) => {
+        Started::Running(RunningTurn { turn_id, conversation_id, reader }) => {
             assert_eq!((turn_id, conversation_id), (plan().turn.id, accepted().conversation_id));
-            finished.await
+            reader.finished().await
         }
         Started::Replayed(turn) => panic!("{turn:?}"),
     }

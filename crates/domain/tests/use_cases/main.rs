@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use domain::chat::{ContextBudget, ConversationChoice, NewTurn, OnBusy, OnDisconnect, Sampling, TurnPlan};
 use domain::clock::MockClock;
-use domain::conversation::TimeToLive;
+use domain::conversation::{Metadata, TimeToLive};
 use domain::id::{ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::Principal;
 use domain::user::{Role, User};
@@ -78,6 +78,7 @@ fn plan() -> TurnPlan {
         conversation: ConversationChoice::Existing(ConversationId::from_uuid(uuid(400))),
         question: valid("Who am I?"),
         model: None,
+        metadata: Metadata::default(),
         replica: ReplicaId::from_uuid(uuid(500)),
         entry_time: moment(),
         default_ttl: ttl(),

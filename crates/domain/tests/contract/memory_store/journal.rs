@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::Unexpected;
 use domain::chat::{
     AcceptError, Acceptance, AcceptedTurn, ConversationChoice, FinishedTurn, IdempotencyClaim, NewTurn, PastTurn,
-    Piece, Settlement, TurnJournal,
+    Settlement, TurnJournal,
 };
 use domain::conversation::{Conversation, Metadata, NewConversation, Turn, TurnKind, TurnState};
 use domain::id::{ConversationId, TurnId};
@@ -29,16 +29,6 @@ impl TurnJournal for MemoryStore {
         }
         let stored = rows.store(turn.clone(), conversation);
         Ok(Acceptance::Accepted(rows.accepted(&stored, &turn)))
-    }
-
-    async fn append(&self, piece: Piece) -> Result<(), Unexpected> {
-        if let Some(row) = self.rows().turns.get_mut(&piece.turn_id).filter(|row| row.is_running()) {
-            let stored = row.pieces.entry(piece.offset).or_default();
-            if piece.text.len() > stored.len() {
-                *stored = piece.text;
-            }
-        }
-        Ok(())
     }
 
     async fn finish(&self, end: FinishedTurn) -> Result<Settlement, Unexpected> {
@@ -123,6 +113,7 @@ impl Rows {
             kind: TurnKind::Answered,
             request_question: asked.question.clone(),
             model: asked.model.clone(),
+            metadata: asked.metadata.clone(),
             entry_time: asked.entry_time,
             completed_at: None,
             expiry_timestamp: conversation.ttl.unwrap_or(asked.default_ttl).after(asked.entry_time),
@@ -136,7 +127,7 @@ impl Rows {
             let claim = Claim { turn: turn.id, fingerprint: *fingerprint, claimed_at: asked.entry_time };
             self.claims.insert((asked.user_id, key.as_str().to_owned()), claim);
         }
-        self.turns.insert(turn.id, TurnRow { asked, turn: turn.clone(), pieces: BTreeMap::new() });
+        self.turns.insert(turn.id, TurnRow { asked, turn: turn.clone(), pieces: BTreeMap::new(), is_unwanted: false });
         turn
     }
 

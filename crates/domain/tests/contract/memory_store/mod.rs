@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
-use domain::chat::{Fingerprint, NewTurn};
+use domain::chat::{Fingerprint, NewTurn, PieceContent, Position, Transcript};
 use domain::conversation::{Conversation, Turn, TurnState};
 use domain::health::StoreHealth;
 use domain::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
@@ -44,7 +44,9 @@ struct Rows {
 struct TurnRow {
     asked: NewTurn,
     turn: Turn,
-    pieces: BTreeMap<usize, String>,
+    pieces: BTreeMap<Position, PieceContent>,
+    /// Whether its owner wants it to stop.
+    is_unwanted: bool,
 }
 
 impl TurnRow {
@@ -62,7 +64,18 @@ impl TurnRow {
     }
 
     fn text(&self) -> String {
-        self.pieces.values().map(String::as_str).collect()
+        self.transcript().text().to_owned()
+    }
+
+    /// What its pieces say, up to the first gap.
+    fn transcript(&self) -> Transcript {
+        let mut transcript = Transcript::default();
+        for (at, content) in &self.pieces {
+            if !transcript.append(content.clone(), *at) {
+                break;
+            }
+        }
+        transcript
     }
 }
 
