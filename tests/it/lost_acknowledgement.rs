@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::Unexpected;
 use domain::chat::{AcceptError, Acceptance, ContextBudget, ConversationChoice, FinishedTurn, NewTurn, Settlement};
 use domain::clock::Clock as _;
-use domain::conversation::{Failure, Question, TimeToLive, TurnState};
+use domain::conversation::{Failure, Metadata, Question, TimeToLive, TurnState};
 use domain::id::{ConversationId, IdGenerator as _, ReplicaId, TurnId, UserId};
 use domain::user::{HashedPassword, NewUser, Role};
 use infra::clock::SystemClock;
@@ -54,6 +54,7 @@ impl Scene {
             conversation: ConversationChoice::Current { or_new: ConversationId::generate(&UuidV7) },
             question: Question::try_from("Is anybody there?".to_owned()).unwrap(),
             model: None,
+            metadata: Metadata::default(),
             replica: self.replica,
             entry_time: SystemClock.now(),
             default_ttl: TimeToLive::try_from(3600).unwrap(),

@@ -4,11 +4,17 @@
 //! stored all the same. [`LiveRunner`] starts such tasks; [`Heartbeat`] keeps this process's lease, gives
 //! running turns the beat on which they store what they have, and closes the turns of processes that died.
 
+mod feed;
+mod feeds;
 mod heartbeat;
+mod metrics;
+mod reader;
 mod runner;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod turn_task;
 
 pub use heartbeat::{Heartbeat, HeartbeatSettings};
-pub use runner::LiveRunner;
+pub use runner::{LivePorts, LiveRunner};
+pub use sessions::{AnnouncedSessions, WatchedSessions};

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use domain::Unexpected;
 use domain::chat::{
-    AcceptError, ContextBudget, ConversationChoice, MockChatEngine, MockTurnJournal, NewTurn, OnBusy, OnDisconnect,
-    Sampling, Settlement, TurnPlan, TurnRunner,
+    AcceptError, ContextBudget, ConversationChoice, MockChatEngine, MockReplicaLease, MockTurnJournal, NewTurn, OnBusy,
+    OnDisconnect, Sampling, Settlement, TurnPlan, TurnRunner,
 };
 use domain::clock::MockClock;
-use domain::conversation::{MockTurnRepository, Question, TimeToLive};
+use domain::conversation::{Metadata, MockTurnRepository, Question, TimeToLive};
 use domain::id::{ConversationId, ReplicaId, TurnId, UserId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::LiveRunner;
+use super::{LivePorts, LiveRunner};
 
 fn plan() -> TurnPlan {
     let turn = NewTurn {
@@ -25,6 +25,7 @@ fn plan() -> TurnPlan {
         conversation: ConversationChoice::Existing(ConversationId::from_uuid(Uuid::from_u128(3))),
         question: Question::try_from("Is anybody there?".to_owned()).unwrap(),
         model: None,
+        metadata: Metadata::default(),
         replica: ReplicaId::from_uuid(Uuid::from_u128(4)),
         entry_time: chrono::DateTime::UNIX_EPOCH,
         default_ttl: TimeToLive::try_from(60).unwrap(),
@@ -48,8 +49,14 @@ fn undecided(settle: impl Fn(usize) -> Settlement + Send + 'static) -> LiveRunne
     journal.expect_finish().returning(move |_| Ok(settle(attempts.fetch_add(1, Ordering::Relaxed))));
     let mut clock = MockClock::new();
     clock.expect_now().return_const(chrono::DateTime::UNIX_EPOCH);
-    let (turns, engine) = (MockTurnRepository::new(), MockChatEngine::new());
-    LiveRunner::new(Handle::current(), Arc::new(journal), Arc::new(turns), Arc::new(engine), Arc::new(clock))
+    let ports = LivePorts {
+        journal: Arc::new(journal),
+        turns: Arc::new(MockTurnRepository::new()),
+        leases: Arc::new(MockReplicaLease::new()),
+        engine: Arc::new(MockChatEngine::new()),
+        clock: Arc::new(clock),
+    };
+    LiveRunner::new(Handle::current(), ports)
 }
 
 #[tokio::test(start_paused = true)]

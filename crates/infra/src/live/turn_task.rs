@@ -4,23 +4,25 @@ use std::time::Duration;
 
 use domain::Unexpected;
 use domain::chat::{
-    AcceptError, Acceptance, ChatEngine, EngineError, EngineErrorKind, EngineRequest, EngineStream, Finished,
-    FinishedTurn, Generation, Piece, Settlement, StreamEnd, TurnJournal, TurnPlan,
+    AcceptError, Acceptance, EngineError, EngineErrorKind, EngineRequest, Finished, FinishedTurn, NewTurn, OnBusy,
+    Position, RunningTurn, Settlement, Started, StreamEnd, TurnPlan,
 };
-use domain::clock::Clock;
-use domain::conversation::{Failure, TurnRepository, TurnState};
-use domain::id::{ConversationId, TurnId, UserId};
-use futures_core::future::BoxFuture;
+use domain::conversation::{Failure, TurnState};
+use domain::id::{TurnId, UserId};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+
+use super::feed::Feed;
+use super::metrics;
+use super::reader::{AskersSeat, events};
+use super::runner::Shared;
 
 /// Who waits for the answer, if anybody still does.
 type Waiter = oneshot::Sender<Result<Finished, Unexpected>>;
-/// Who waits to hear whether the question was accepted; `None` says that it had been answered before.
-type Doorkeeper = oneshot::Sender<Result<Option<(TurnId, ConversationId)>, AcceptError>>;
+/// Who waits to hear whether the question was accepted.
+type Doorkeeper = oneshot::Sender<Result<Started, AcceptError>>;
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
@@ -28,29 +30,26 @@ const LAST_RETRY: Duration = Duration::from_secs(2);
 const LATE_COMMIT: Duration = Duration::from_secs(30);
 /// How often an outcome is offered to a store that says it will never take it: it may be mistaken.
 const HARD_TRIES: u32 = 6;
+/// How long a question waits for the turn that it interrupts: one whose process died is closed when its lease is over.
+const INTERRUPTING: Duration = Duration::from_secs(20);
 
 /// The life of one turn: accept, generate, store.
 pub(super) struct TurnTask {
-    pub journal: Arc<dyn TurnJournal>,
-    pub turns: Arc<dyn TurnRepository>,
-    pub engine: Arc<dyn ChatEngine>,
-    pub clock: Arc<dyn Clock>,
-    pub beat: watch::Receiver<()>,
-    pub shutdown: CancellationToken,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl TurnTask {
-    pub(super) async fn run(mut self, plan: TurnPlan, accepted: Doorkeeper, waiter: Waiter) {
-        let mut turn = match self.journal.accept(plan.turn.clone()).await {
+    pub(super) async fn run(self, plan: TurnPlan, started: Doorkeeper) {
+        let began = Instant::now();
+        let mut turn = match self.accept(&plan).await {
             Ok(Acceptance::Accepted(turn)) => turn,
             Ok(Acceptance::Replayed(turn)) => {
-                drop(waiter.send(Ok(Finished { turn: *turn, retry_after: None })));
-                drop(accepted.send(Ok(None)));
+                drop(started.send(Ok(Started::Replayed(turn))));
                 return;
             }
             Err(error) => {
                 let is_undecided = matches!(error, AcceptError::Undecided(_));
-                drop(accepted.send(Err(error)));
+                drop(started.send(Err(error)));
                 if is_undecided {
                     // Nobody waits for this, a server that is being stopped neither: it gives its lease up.
                     tokio::spawn(self.abandon(plan).in_current_span());
@@ -58,87 +57,141 @@ impl TurnTask {
                 return;
             }
         };
-        // Whoever asked may have gone; from here on that changes nothing.
-        drop(accepted.send(Ok(Some((turn.id, turn.conversation_id)))));
-        let (request, mut generation) = plan.begin(&mut turn, self.clock.now());
-        let end = AssertUnwindSafe(self.generate(request, &mut generation)).catch_unwind().await;
+        metrics::turn_began();
+        let clock = &self.shared.ports.clock;
+        let (request, generation) = plan.begin(&mut turn, clock.now());
+        let feed = Feed::generating(turn.id, generation, plan.on_disconnect);
+        let registered = self.shared.feeds.register(feed.clone());
+        let (waiter, outcome) = oneshot::channel();
+        let reader = AskersSeat { seat: feed.seat(), outcome, closing: self.shared.closing.clone() };
+        let (turn_id, conversation_id) = (turn.id, turn.conversation_id);
+        // Whoever asked may have gone; then this is the moment at which nobody reads any more.
+        let running = RunningTurn { turn_id, conversation_id, reader: Box::new(reader) };
+        drop(started.send(Ok(Started::Running(running))));
+
+        let end = AssertUnwindSafe(self.generate(request, &feed, began)).catch_unwind().await;
         let end = end.unwrap_or_else(|_| {
             let panicked = EngineError::new(EngineErrorKind::BadResponse, "the engine panicked");
             StreamEnd::Failed(logged(panicked))
         });
-        let outcome = generation.end(end);
+        feed.settled().await;
+        let Some(outcome) = feed.conclude(end) else { return };
         let finished = FinishedTurn {
             id: turn.id,
             replica: plan.turn.replica,
             state: outcome.state.clone(),
             model: outcome.model.clone(),
-            completed_at: self.clock.now(),
+            completed_at: clock.now(),
         };
+        metrics::turn_ended(&finished, began.elapsed());
         let completed_at = finished.completed_at;
         let user = plan.turn.user_id;
         let as_told = move || Finished {
             turn: plan.turn.into_turn(&turn, completed_at, &outcome),
             retry_after: outcome.retry_after,
         };
-        self.store(finished, user, as_told, waiter).await;
+        self.store(finished, user, as_told, &feed, waiter).await;
+        drop(registered);
+    }
+
+    /// Stores the question; where the plan says so, in the place of the turn that runs there.
+    async fn accept(&self, plan: &TurnPlan) -> Result<Acceptance, AcceptError> {
+        let given_up = Instant::now() + INTERRUPTING;
+        loop {
+            let accepted = self.shared.ports.journal.accept(plan.turn.clone()).await;
+            match accepted {
+                Err(AcceptError::ConversationBusy { running })
+                    if plan.on_busy == OnBusy::Interrupt && Instant::now() < given_up =>
+                {
+                    self.interrupt(&plan.turn, running, given_up).await?;
+                }
+                accepted => return accepted,
+            }
+        }
+    }
+
+    /// Stops the turn that runs, wherever it does, and waits for its end.
+    async fn interrupt(&self, turn: &NewTurn, running: TurnId, given_up: Instant) -> Result<(), AcceptError> {
+        tracing::debug!(%running, "interrupting");
+        self.shared.cancel(turn.user_id, running).await?;
+        let seat = self.shared.feeds.seat(running);
+        let ended = events(seat, Position::START, self.shared.closing.clone()).count();
+        // Should it not end in time, the question is told that the conversation is busy.
+        drop(tokio::time::timeout_at(given_up, ended).await);
+        Ok(())
     }
 
     /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
     /// its conversation does not stay busy and its key may be tried again. The statement that stores it may still be
     /// under way, so it is looked for until that must be over.
     async fn abandon(self, plan: TurnPlan) {
+        let Shared { ports, shutdown, .. } = &*self.shared;
         let failed = FinishedTurn {
             id: plan.turn.id,
             replica: plan.turn.replica,
             state: TurnState::Failed(Failure::EngineUnavailable),
             model: None,
-            completed_at: self.clock.now(),
+            completed_at: ports.clock.now(),
         };
         let mut pause = FIRST_RETRY;
         let mut given_up = Instant::now() + LATE_COMMIT;
         loop {
-            match self.journal.finish(failed.clone()).await {
+            match ports.journal.finish(failed.clone()).await {
                 Ok(Settlement::Lost) if Instant::now() < given_up => {}
                 Err(error) if error.is_unavailable() => given_up = Instant::now() + LATE_COMMIT,
                 Ok(Settlement::Stored | Settlement::Lost) | Err(_) => return,
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
-                () = self.shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return,
             }
         }
     }
 
-    async fn generate(&mut self, request: EngineRequest, generation: &mut Generation) -> StreamEnd {
-        let shutdown = self.shutdown.clone();
-        let mut stream: EngineStream = tokio::select! {
-            stream = self.engine.answer(request) => match stream {
+    /// Asks the engine, and passes on what it yields. Leaving this drops its stream, which stops it.
+    async fn generate(&self, request: EngineRequest, feed: &Feed, began: Instant) -> StreamEnd {
+        let (stop, shutdown) = (feed.stop().cancelled(), self.shared.shutdown.cancelled());
+        tokio::pin!(stop, shutdown);
+        let mut stream = tokio::select! {
+            stream = self.shared.ports.engine.answer(request) => match stream {
                 Ok(stream) => stream,
                 Err(error) => return StreamEnd::Failed(logged(error)),
             },
-            () = shutdown.cancelled() => return StreamEnd::Shutdown,
+            () = &mut stop => return StreamEnd::Cancelled,
+            () = &mut shutdown => return StreamEnd::Shutdown,
         };
-        let mut appending = Appending::new(self.journal.clone());
-        let end = loop {
+        let mut has_output = false;
+        loop {
             tokio::select! {
                 event = stream.next() => match event {
-                    Some(Ok(event)) => drop(generation.delta(event)),
-                    Some(Err(error)) => break StreamEnd::Failed(logged(error)),
-                    None => break StreamEnd::Closed,
+                    Some(Ok(event)) => {
+                        if !has_output && event.is_output() {
+                            has_output = true;
+                            metrics::first_token(began.elapsed());
+                        }
+                        feed.delta(event);
+                    }
+                    Some(Err(error)) => return StreamEnd::Failed(logged(error)),
+                    None => return StreamEnd::Closed,
                 },
-                Ok(()) = self.beat.changed() => appending.push(generation.tick()),
-                () = appending.progress() => {}
-                () = shutdown.cancelled() => break StreamEnd::Shutdown,
+                () = &mut stop => return StreamEnd::Cancelled,
+                () = &mut shutdown => return StreamEnd::Shutdown,
             }
-        };
-        drop(stream);
-        appending.settle().await;
-        end
+        }
     }
 
     /// Stores the outcome, for as long as that takes: an answer that was paid for is not thrown away because the
-    /// store was away for a moment. Whoever waits is told as soon as it fails for the first time.
-    async fn store(self, finished: FinishedTurn, user: UserId, as_told: impl FnOnce() -> Finished, waiter: Waiter) {
+    /// store was away for a moment. Whoever waits for the whole answer is told as soon as that fails for the first
+    /// time; whoever reads along waits for the end.
+    async fn store(
+        &self,
+        finished: FinishedTurn,
+        user: UserId,
+        as_told: impl FnOnce() -> Finished,
+        feed: &Feed,
+        waiter: Waiter,
+    ) {
+        let Shared { ports, shutdown, .. } = &*self.shared;
         let mut waiter = Some(waiter);
         // Only the first word counts, and nobody may be there to hear it.
         let mut tell = |told| {
@@ -149,15 +202,21 @@ impl TurnTask {
         let mut pause = FIRST_RETRY;
         let mut tries_left = HARD_TRIES;
         loop {
-            match self.journal.finish(finished.clone()).await {
+            match ports.journal.finish(finished.clone()).await {
                 Ok(Settlement::Stored) => {
                     tracing::info!(status = finished.state.as_str(), "turn ended");
-                    tell(Ok(as_told()));
+                    let told = as_told();
+                    feed.ended(told.clone());
+                    tell(Ok(told));
                     return;
                 }
                 Ok(Settlement::Lost) => {
                     tracing::warn!("another process closed the turn; its outcome here is discarded");
-                    tell(self.as_closed(finished.id, user).await);
+                    let closed = self.as_closed(finished.id, user).await;
+                    if let Ok(closed) = &closed {
+                        feed.ended(closed.clone());
+                    }
+                    tell(closed);
                     return;
                 }
                 Err(error) if error.is_unavailable() => {
@@ -176,14 +235,15 @@ impl TurnTask {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
-                () = self.shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return,
             }
         }
     }
 
     /// The turn as another process has closed it.
     async fn as_closed(&self, id: TurnId, user: UserId) -> Result<Finished, Unexpected> {
-        let closed = self.turns.find(user, id, self.clock.now()).await?;
+        let Shared { ports, .. } = &*self.shared;
+        let closed = ports.turns.find(user, id, ports.clock.now()).await?;
         let turn = closed.ok_or_else(|| Unexpected::unavailable("the turn has gone"))?;
         Ok(Finished { turn, retry_after: None })
     }
@@ -191,7 +251,7 @@ impl TurnTask {
     /// An answer that the store will never take must not keep its conversation busy.
     async fn give_up(&self, finished: FinishedTurn) {
         let failed = FinishedTurn { state: TurnState::Failed(Failure::EngineError), ..finished };
-        if let Err(error) = self.journal.finish(failed).await {
+        if let Err(error) = self.shared.ports.journal.finish(failed).await {
             tracing::error!(%error, "the turn cannot even be stored as failed");
         }
     }
@@ -200,59 +260,4 @@ impl TurnTask {
 fn logged(error: EngineError) -> EngineError {
     tracing::warn!(%error, "the engine failed");
     error
-}
-
-/// Pieces on their way to the store: one write at a time, what comes meanwhile is joined to the next.
-struct Appending {
-    journal: Arc<dyn TurnJournal>,
-    waiting: Option<Piece>,
-    writing: Option<BoxFuture<'static, Result<(), Piece>>>,
-}
-
-impl Appending {
-    fn new(journal: Arc<dyn TurnJournal>) -> Self {
-        Self { journal, waiting: None, writing: None }
-    }
-
-    fn push(&mut self, piece: Option<Piece>) {
-        self.waiting = match (self.waiting.take(), piece) {
-            (Some(mut waiting), Some(piece)) => {
-                waiting.text.push_str(&piece.text);
-                Some(waiting)
-            }
-            (waiting, piece) => waiting.or(piece),
-        };
-        if self.writing.is_none()
-            && let Some(piece) = self.waiting.take()
-        {
-            let journal = self.journal.clone();
-            self.writing = Some(Box::pin(async move {
-                let appended = journal.append(piece.clone()).await;
-                appended.map_err(|error| {
-                    tracing::warn!(%error, "the text so far could not be stored yet");
-                    piece
-                })
-            }));
-        }
-    }
-
-    /// Resolves when the write under way is done. What could not be written waits for the next beat.
-    async fn progress(&mut self) {
-        let Some(writing) = &mut self.writing else { return std::future::pending().await };
-        let written = writing.await;
-        self.writing = None;
-        if let Err(mut failed) = written {
-            if let Some(waiting) = self.waiting.take() {
-                failed.text.push_str(&waiting.text);
-            }
-            self.waiting = Some(failed);
-        }
-    }
-
-    /// A piece must not arrive after the end of its turn.
-    async fn settle(mut self) {
-        if self.writing.is_some() {
-            self.progress().await;
-        }
-    }
 }

@@ -71,6 +71,8 @@ diesel::table! {
         entry_time -> Timestamptz,
         completed_at -> Nullable<Timestamptz>,
         expiry_timestamp -> Timestamptz,
+        metadata -> Nullable<Jsonb>,
+        cancel_requested_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -85,6 +87,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    turn_pieces (turn_id, part_index, start_byte) {
+        turn_id -> Uuid,
+        part_index -> Integer,
+        start_byte -> BigInt,
+        text -> Text,
+        part -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
     replicas (id) {
         id -> Uuid,
         lease_until -> Timestamptz,
@@ -93,4 +105,12 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(turns -> conversations (conversation_id));
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, turns, idempotency_keys, replicas);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    conversations,
+    turns,
+    idempotency_keys,
+    turn_pieces,
+    replicas
+);

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError};
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`.
     pub url: SecretString,
-    /// The most connections besides the three of the journal and the one of the lease.
+    /// The most connections besides the two of the journal and the one of the lease.
     pub pool_size: u32,
     /// The longest that a request waits for a connection.
     pub acquire_timeout: Duration,
@@ -56,8 +56,6 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         PgPool::new(settings.connection(Purpose::Requests), size)
     };
     let pool = pool_of(settings.pool_size);
-    // However busy the server is, it must be able to say that it is alive.
-    let lease_pool = pool_of(1);
     let journal = settings.connection(Purpose::Journal);
     let journal = Journal::start(pool.clone(), &journal, settings.journal_queue, settings.patience())
         .map_err(StoreError::Thread)?;
@@ -67,7 +65,7 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         conversations: Arc::new(Conversations(pool.clone())),
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),
-        leases: Arc::new(Leases(lease_pool)),
+        leases: Arc::new(Leases { own: pool_of(1), requests: pool.clone() }),
         health: Arc::new(Health(pool)),
     })
 }

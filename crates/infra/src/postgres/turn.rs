@@ -78,7 +78,8 @@ impl TurnRepository for Turns {
 
 /// The text of a running turn is that of its pieces, up to the first gap.
 pub(super) const RESPONSE_SO_FAR: &str = "CASE WHEN turns.status <> 'running' THEN turns.response ELSE ( \
-    SELECT string_agg(p.text, '' ORDER BY p.start_byte) FROM ( \
-        SELECT text, start_byte, sum(octet_length(text)) OVER (ORDER BY start_byte) - octet_length(text) AS expected \
+    SELECT string_agg(p.text, '' ORDER BY p.part_index, p.start_byte) FROM ( \
+        SELECT part_index, text, start_byte, \
+               sum(octet_length(text)) OVER (ORDER BY part_index, start_byte) - octet_length(text) AS expected \
         FROM turn_pieces WHERE turn_id = turns.id \
     ) p WHERE p.expected = p.start_byte) END";

@@ -71,6 +71,8 @@ diesel::table! {
         entry_time -> BigInt,
         completed_at -> Nullable<BigInt>,
         expiry_timestamp -> BigInt,
+        metadata -> Nullable<Text>,
+        cancel_requested_at -> Nullable<BigInt>,
     }
 }
 
@@ -85,10 +87,12 @@ diesel::table! {
 }
 
 diesel::table! {
-    turn_pieces (turn_id, start_byte) {
+    turn_pieces (turn_id, part_index, start_byte) {
         turn_id -> Text,
+        part_index -> Integer,
         start_byte -> BigInt,
         text -> Text,
+        part -> Nullable<Text>,
     }
 }
 

@@ -73,7 +73,7 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         conversations: Arc::new(Conversations { readers: readers.clone(), writer: writer.clone() }),
         turns: Arc::new(Turns(readers.clone())),
         journal: Arc::new(Journal(writer.clone())),
-        leases: Arc::new(Leases { writer, clock }),
+        leases: Arc::new(Leases { readers: readers.clone(), writer, clock }),
         health: Arc::new(Health(readers)),
     })
 }

@@ -5,15 +5,15 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as PgUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as PgUuid};
 use domain::chat::{AcceptedTurn, ConversationChoice, NewTurn, PastTurn};
 use domain::conversation::{ModelName, SystemPrompt};
 use domain::id::{ConversationId, TurnId};
 use uuid::Uuid;
 
 use super::writer::Write;
-use crate::sql::rows::PastTurnRow;
-use crate::sql::values::{Id, Time};
+use crate::sql::rows::{PastTurnRow, turn_metadata};
+use crate::sql::values::{Id, Json, Time};
 
 /// Accepts questions: one data-modifying statement for the whole batch, in one round trip.
 ///
@@ -85,6 +85,7 @@ struct AcceptTurns<'a> {
     questions: Vec<&'a str>,
     question_tokens: Vec<i64>,
     models: Vec<Option<&'a str>>,
+    metadata: Vec<Option<Json>>,
     owners: Vec<Uuid>,
     entry_times: Vec<Time>,
     ttl_seconds: Vec<i32>,
@@ -115,6 +116,7 @@ impl<'a> From<&'a [NewTurn]> for AcceptTurns<'a> {
             columns.questions.push(turn.question.as_str());
             columns.question_tokens.push(i64::from(turn.question.estimated_tokens()));
             columns.models.push(turn.model.as_ref().map(ModelName::as_str));
+            columns.metadata.push(turn_metadata(&turn.metadata));
             columns.owners.push(turn.replica.as_uuid());
             columns.entry_times.push(Time(turn.entry_time));
             columns.ttl_seconds.push(i32::try_from(turn.default_ttl.seconds()).unwrap_or(i32::MAX));
@@ -169,6 +171,8 @@ impl QueryFragment<Pg> for AcceptTurns<'_> {
         out.push_bind_param::<Array<BigInt>, _>(&self.question_tokens)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.models)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<PgUuid>, _>(&self.owners)?;
         out.push_sql(", ");

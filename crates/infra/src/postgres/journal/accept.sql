@@ -1,4 +1,4 @@
-) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, owner, entry_time, ttl_seconds, max_turns, max_tokens, look_back, key, fingerprint)),
+) AS i (id, user_id, session_id, conversation_id, question, question_tokens, model, metadata, owner, entry_time, ttl_seconds, max_turns, max_tokens, look_back, key, fingerprint)),
 target AS MATERIALIZED (
     SELECT
         i.*,
@@ -26,9 +26,9 @@ moved AS (
 ),
 accepted AS (
     INSERT INTO turns (id, conversation_id, user_id, session_id, seq, parent_turn_id, status, request_question,
-                       model, question_tokens, owner, entry_time, expiry_timestamp)
+                       model, metadata, question_tokens, owner, entry_time, expiry_timestamp)
     SELECT id, target_id, user_id, session_id, seq, leaf_turn_id, 'running', question,
-           COALESCE(model, conversation_model), question_tokens, owner, entry_time, expiry
+           COALESCE(model, conversation_model), metadata, question_tokens, owner, entry_time, expiry
     FROM moved
 ),
 followed AS (

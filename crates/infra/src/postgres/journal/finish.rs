@@ -16,12 +16,17 @@ use crate::sql::values::{Id, Json, Time};
 /// Stores how turns ended: one statement for the whole batch.
 pub(super) struct Finish;
 
+/// Stores ends inside the caller's transaction, and returns the turns that ran.
+pub(in crate::postgres) fn store_ends(connection: &mut PgConnection, ends: &[FinishedRow]) -> QueryResult<Vec<Id>> {
+    FinishTurns::from(ends).load(connection)
+}
+
 impl Write for Finish {
     type Item = FinishedRow;
     type Outcome = Settlement;
 
     fn write(&self, connection: &mut PgConnection, turns: &[FinishedRow]) -> QueryResult<Vec<Settlement>> {
-        let done: Vec<Id> = FinishTurns::from(turns).load(connection)?;
+        let done = store_ends(connection, turns)?;
         let mut stored: HashSet<Uuid> = done.into_iter().map(|id| id.0).collect();
         let untouched: Vec<&FinishedRow> = turns.iter().filter(|turn| !stored.contains(&turn.id.0)).collect();
         if !untouched.is_empty() {

@@ -5,7 +5,6 @@
 //! docs/adr/0004-turn-journal.md. What the statement refused is looked up afterwards, one by one, to say why.
 
 mod accept;
-mod append;
 mod finish;
 mod refusal;
 mod writer;
@@ -15,14 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Unexpected;
-use domain::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn, Piece, Settlement, TurnJournal};
+use domain::chat::{AcceptError, Acceptance, FinishedTurn, NewTurn, Settlement, TurnJournal};
 
 use super::connection::{ConnectionOptions, PgPool};
 use crate::sql::SqlError;
 use crate::sql::rows::FinishedRow;
 use accept::Accept;
-use append::Append;
 use finish::Finish;
+pub(super) use finish::store_ends;
 use refusal::Settled;
 use writer::{Writer, start};
 
@@ -33,12 +32,11 @@ const ATTEMPTS: usize = 8;
 pub(super) struct Journal {
     pool: PgPool,
     accept: Writer<Accept>,
-    append: Writer<Append>,
     finish: Writer<Finish>,
 }
 
 impl Journal {
-    /// Starts the three writers; each queues at most `capacity` calls, each of which waits at most `patience`.
+    /// Starts the two writers; each queues at most `capacity` calls, each of which waits at most `patience`.
     pub(super) fn start(
         pool: PgPool,
         options: &ConnectionOptions,
@@ -48,7 +46,6 @@ impl Journal {
         Ok(Self {
             pool,
             accept: start("journal-accept", options.clone(), capacity, patience, Accept)?,
-            append: start("journal-append", options.clone(), capacity, patience, Append)?,
             finish: start("journal-finish", options.clone(), capacity, patience, Finish)?,
         })
     }
@@ -69,10 +66,6 @@ impl TurnJournal for Journal {
             };
         }
         Err(AcceptError::Unexpected(Unexpected::unavailable("the conversation is contended")))
-    }
-
-    async fn append(&self, piece: Piece) -> Result<(), Unexpected> {
-        Ok(self.append.write(piece).await.map_err(SqlError::from).and_then(|outcome| outcome)?)
     }
 
     async fn finish(&self, turn: FinishedTurn) -> Result<Settlement, Unexpected> {

@@ -1,11 +1,13 @@
 //! Rows as both stores keep them, and what they mean to the domain.
 
 mod conversation;
+mod piece;
 mod session;
 mod turn;
 mod user;
 
 pub(crate) use conversation::{ConversationRow, NewConversationRow, time_to_live};
+pub(crate) use piece::{OrphanRow, PieceRow, close_orphans};
 pub(crate) use session::SessionRow;
-pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns};
+pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns, turn_metadata};
 pub(crate) use user::{NewUserRow, UserRow};

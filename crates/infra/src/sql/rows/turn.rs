@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use diesel::Queryable;
 use domain::Unexpected;
 use domain::chat::{FinishedTurn, PastTurn};
-use domain::conversation::{Answer, ModelName, Question, Turn, TurnState, Usage};
+use domain::conversation::{Answer, Metadata, ModelName, Question, Turn, TurnState, Usage};
 use domain::id::{ConversationId, SessionId, TurnId, UserId};
 
 use crate::sql::values::{Id, Json, Time};
@@ -27,11 +29,18 @@ pub(crate) struct TurnRow {
     parts: Option<Json>,
     image_url: Option<String>,
     model: Option<String>,
+    metadata: Option<Json>,
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     entry_time: Time,
     completed_at: Option<Time>,
     expiry_timestamp: Time,
+}
+
+impl TurnRow {
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.completed_at.is_some()
+    }
 }
 
 /// The columns of a [`TurnRow`], given a store's `turns` and its SQL for the text of an answer as far as it is stored.
@@ -53,6 +62,7 @@ macro_rules! turn_columns {
             $turns::parts,
             $turns::image_url,
             $turns::model,
+            $turns::metadata,
             $turns::input_tokens,
             $turns::output_tokens,
             $turns::entry_time,
@@ -79,12 +89,25 @@ impl TryFrom<TurnRow> for Turn {
             kind: row.kind.parse().in_row(TABLE, "kind", id)?,
             request_question: Question::try_from(row.request_question).in_row(TABLE, "request_question", id)?,
             model: row.model.map(ModelName::try_from).transpose().in_row(TABLE, "model", id)?,
+            metadata: row.metadata.map(metadata).transpose().in_row(TABLE, "metadata", id)?.unwrap_or_default(),
             entry_time: row.entry_time.0,
             completed_at: row.completed_at.map(|time| time.0),
             expiry_timestamp: row.expiry_timestamp.0,
             state,
         })
     }
+}
+
+/// The notes on a turn, as they are stored: none are no document.
+pub(crate) fn turn_metadata(metadata: &Metadata) -> Option<Json> {
+    let pairs = metadata.pairs();
+    let text = |(key, value): (&String, &String)| (key.clone(), serde_json::Value::String(value.clone()));
+    (!pairs.is_empty()).then(|| Json(serde_json::Value::Object(pairs.iter().map(text).collect())))
+}
+
+fn metadata(document: Json) -> Result<Metadata, Box<dyn std::error::Error + Send + Sync>> {
+    let pairs: BTreeMap<String, String> = serde_json::from_value(document.0)?;
+    Ok(Metadata::try_from(pairs)?)
 }
 
 fn state(row: &mut TurnRow) -> Result<TurnState, InconsistentRow> {

@@ -8,9 +8,9 @@ use domain::id::{ConversationId, SessionId, TurnId};
 
 use super::claim;
 use super::target::Target;
-use crate::sql::rows::{PastTurnRow, TurnRow, time_to_live};
+use crate::sql::rows::{PastTurnRow, TurnRow, time_to_live, turn_metadata};
 use crate::sql::values::{Id, Time};
-use crate::sqlite::statement::{Command, Statement};
+use crate::sqlite::statement::{Command, Statement, Value};
 
 /// What came of a question; only the writer's thread ever sees a store that others do not change meanwhile.
 pub(super) enum Verdict {
@@ -68,8 +68,8 @@ pub(super) fn accept(connection: &mut SqliteConnection, turn: &NewTurn) -> Query
 
 fn store(connection: &mut SqliteConnection, turn: &NewTurn, target: Target) -> QueryResult<AcceptedTurn> {
     const INSERT: &str = "INSERT INTO turns (id, conversation_id, user_id, session_id, seq, parent_turn_id, status, \
-         request_question, model, question_tokens, owner, entry_time, expiry_timestamp) \
-         VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)";
+         request_question, model, metadata, question_tokens, owner, entry_time, expiry_timestamp) \
+         VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)";
     const EXTEND: &str = "UPDATE conversations \
          SET leaf_turn_id = ?, last_seq = ?, updated_at = ?, expiry_timestamp = ? WHERE id = ?";
     const FOLLOW: &str = "UPDATE sessions SET conversation_id = ? WHERE id = ?";
@@ -85,6 +85,7 @@ fn store(connection: &mut SqliteConnection, turn: &NewTurn, target: Target) -> Q
         model: target.model,
         system: target.system,
     };
+    let notes = turn_metadata(&turn.metadata);
     let insert = [
         id.into(),
         place.conversation_id.into(),
@@ -94,6 +95,7 @@ fn store(connection: &mut SqliteConnection, turn: &NewTurn, target: Target) -> Q
         place.parent_turn_id.into(),
         turn.question.as_str().into(),
         turn.model.as_ref().map(ModelName::as_str).or(place.model.as_deref()).into(),
+        Value::Json(notes.as_ref()),
         i64::from(turn.question.estimated_tokens()).into(),
         Id(turn.replica.as_uuid()).into(),
         now.into(),

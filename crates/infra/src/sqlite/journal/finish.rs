@@ -6,7 +6,7 @@ use crate::sql::rows::FinishedRow;
 use crate::sqlite::statement::{Command, Statement, Value};
 
 /// Stores how a turn ended, inside the caller's transaction.
-pub(super) fn finish(connection: &mut SqliteConnection, row: &FinishedRow) -> QueryResult<Settlement> {
+pub(in crate::sqlite) fn finish(connection: &mut SqliteConnection, row: &FinishedRow) -> QueryResult<Settlement> {
     const FINISH: &str = "UPDATE turns SET status = ?, incomplete_reason = ?, failure = ?, response = ?, parts = ?, \
          image_url = ?, model = COALESCE(?, model), input_tokens = ?, output_tokens = ?, completed_at = ? \
          WHERE id = ? AND owner = ? AND status = 'running'";

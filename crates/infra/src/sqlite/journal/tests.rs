@@ -9,20 +9,18 @@ use diesel::sql_types::Text;
 use domain::chat::{
     ContextBudget, ConversationChoice, Fingerprint, FinishedTurn, IdempotencyClaim, IdempotencyKey, NewTurn, Settlement,
 };
-use domain::conversation::{Answer, Failure, Question, TimeToLive, TurnState, Usage};
+use domain::conversation::{Answer, Failure, Metadata, Question, TimeToLive, TurnState, Usage};
 use domain::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::APPEND;
 use super::accept::{Refusal, Verdict, accept};
 use super::finish::finish;
 use crate::sql::Connect;
 use crate::sql::rows::FinishedRow;
-use crate::sql::values::Id;
 use crate::sqlite::connection::{Access, ConnectionOptions};
 use crate::sqlite::migrations;
-use crate::sqlite::statement::{Command, Statement};
+use crate::sqlite::statement::Statement;
 
 const USER: Uuid = Uuid::from_u128(1);
 const SESSION: Uuid = Uuid::from_u128(2);
@@ -50,6 +48,7 @@ fn turn(id: u128) -> NewTurn {
         conversation: ConversationChoice::Current { or_new: ConversationId::from_uuid(Uuid::from_u128(id + 1_000)) },
         question: Question::try_from("What now?".to_owned()).unwrap(),
         model: None,
+        metadata: Metadata::default(),
         replica: ReplicaId::from_uuid(REPLICA),
         entry_time: chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
         default_ttl: TimeToLive::try_from(86_400).unwrap(),
@@ -137,19 +136,4 @@ fn the_key_of_a_failed_turn_is_free() {
     another.idempotency = Some(claim(2));
     let verdict = accept(&mut connection, &another).unwrap();
     assert!(matches!(verdict, Verdict::Refused(Refusal::KeyReused)), "the new turn has the key now");
-}
-
-#[test]
-fn a_longer_piece_replaces_a_shorter_one_of_its_offset() {
-    let (_directory, mut connection) = store();
-    let turn = turn(10);
-    assert!(is_accepted(&mut connection, &turn));
-    let mut append = |text: &str| {
-        let values = [0.into(), text.into(), Id(turn.id.as_uuid()).into()];
-        Command::new(APPEND, values).execute(&mut connection).unwrap();
-        self::text(&mut connection, "SELECT text FROM turn_pieces")
-    };
-    assert_eq!(append("ab"), "ab");
-    assert_eq!(append("abcd"), "abcd");
-    assert_eq!(append("abc"), "abcd");
 }

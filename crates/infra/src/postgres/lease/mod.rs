@@ -1,0 +1,80 @@
+//! Which processes are alive, by PostgreSQL's clock; what has come of their turns, and what they should know.
+
+mod beat;
+mod follow;
+mod reap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use domain::Unexpected;
+use domain::chat::{Beat, Cancellation, News, ReplicaLease};
+use domain::id::{ReplicaId, SessionId, TurnId, UserId};
+
+use super::connection::PgPool;
+use super::schema::{replicas, turns};
+use crate::sql::rows::PieceRow;
+use crate::sql::values::{Id, Time};
+
+/// Leases of server processes in PostgreSQL.
+pub(super) struct Leases {
+    /// For this process's own beat: however busy the server is, it must be able to say that it is alive.
+    pub own: PgPool,
+    /// For what requests ask.
+    pub requests: PgPool,
+}
+
+#[async_trait]
+impl ReplicaLease for Leases {
+    async fn beat(&self, beat: Beat) -> Result<News, Unexpected> {
+        let Beat { replica, lease, pieces, sessions, followed } = beat;
+        let pieces: Vec<PieceRow> = pieces.into_iter().map(PieceRow::try_from).collect::<Result<_, _>>()?;
+        let sessions: Vec<Id> = sessions.into_iter().map(|session| Id(session.as_uuid())).collect();
+        let told = beat::Told { replica: Id(replica.as_uuid()), lease, pieces, sessions };
+        let heard = self.own.run(move |connection| told.tell(connection)).await?;
+        let followed = if followed.is_empty() { Vec::new() } else { follow::courses(&self.own, followed).await? };
+        Ok(News {
+            cancelled: heard.turns.into_iter().map(|id| TurnId::from_uuid(id.0)).collect(),
+            ended_sessions: heard.sessions.into_iter().map(|id| SessionId::from_uuid(id.0)).collect(),
+            followed,
+        })
+    }
+
+    async fn request_cancel(
+        &self,
+        owner: UserId,
+        id: TurnId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Cancellation>, Unexpected> {
+        let request = move |connection: &mut PgConnection| {
+            let turn = turns::table
+                .find(Id(id.as_uuid()))
+                .filter(turns::user_id.eq(Id(owner.as_uuid())))
+                .filter(turns::expiry_timestamp.gt(Time(now)));
+            let running = diesel::update(turn.filter(turns::status.eq("running")))
+                .set(turns::cancel_requested_at.eq(Time(now)))
+                .returning(turns::owner)
+                .get_result::<Option<Id>>(connection)
+                .optional()?;
+            if let Some(by) = running.flatten() {
+                return Ok(Some(Cancellation::Requested { by: ReplicaId::from_uuid(by.0) }));
+            }
+            let is_there: bool = diesel::select(diesel::dsl::exists(turn)).get_result(connection)?;
+            Ok(is_there.then_some(Cancellation::Ended))
+        };
+        Ok(self.requests.run(request).await?)
+    }
+
+    async fn reap(&self, by: ReplicaId, now: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
+        let reap = move |connection: &mut PgConnection| reap::reap(connection, Id(by.as_uuid()), Time(now));
+        Ok(self.own.run(reap).await?.into_iter().map(|id| TurnId::from_uuid(id.0)).collect())
+    }
+
+    async fn release(&self, replica: ReplicaId) -> Result<(), Unexpected> {
+        let release = move |connection: &mut PgConnection| {
+            diesel::delete(replicas::table.find(Id(replica.as_uuid()))).execute(connection)
+        };
+        self.own.run(release).await?;
+        Ok(())
+    }
+}
