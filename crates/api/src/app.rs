@@ -5,7 +5,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
 use tracing_actix_web::TracingLogger;
 
-use crate::middleware::{RequestSpan, envelope, identify};
+use crate::middleware::{RequestSpan, envelope, identify, measure};
 use crate::routes;
 use crate::services::{ApiSettings, Services};
 
@@ -28,6 +28,7 @@ pub fn app(
     App::new()
         .configure(configure(services, settings))
         .wrap(from_fn(envelope))
+        .wrap(from_fn(measure))
         .wrap(TracingLogger::<RequestSpan>::new())
         .wrap(from_fn(identify))
 }
@@ -43,6 +44,8 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
     let accounts = Data::new(services.accounts);
     let conversations = Data::new(services.conversations);
     let chat = Data::new(services.chat);
+    let reading = Data::new(services.reading);
+    let sessions = Data::from(services.sessions);
     let store = Data::from(services.store);
     let ids = Data::from(services.ids);
     let settings = Data::new(settings);
@@ -54,6 +57,8 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
             .app_data(accounts.clone())
             .app_data(conversations.clone())
             .app_data(chat.clone())
+            .app_data(reading.clone())
+            .app_data(sessions.clone())
             .app_data(store.clone())
             .app_data(ids.clone())
             .app_data(settings.clone())

@@ -11,6 +11,7 @@
 //! | `endpoint` | a path and its methods; answers 405 with `Allow`, and survives a panic |
 //! | `extract` | who is calling, and reading bodies, lists and idempotency keys |
 //! | `dto` | what is sent: types of their own, apart from the domain's |
+//! | `events` | what happens in a turn, as events |
 //! | `error` | every error code there is, and how a domain error becomes a problem (RFC 9457) |
 //! | [`middleware`] | request ids, the request's span, headers and problems on every response |
 //! | `openapi` | the document that the handlers' annotations make up |
@@ -26,6 +27,7 @@ mod app;
 mod dto;
 mod endpoint;
 mod error;
+mod events;
 mod extract;
 pub mod middleware;
 mod openapi;
@@ -35,4 +37,4 @@ mod services;
 pub use app::{app, configure};
 pub use error::ErrorCode;
 pub use openapi::openapi;
-pub use services::{ApiSettings, Build, Services};
+pub use services::{ApiSettings, Build, Metrics, Services};

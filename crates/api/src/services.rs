@@ -1,13 +1,14 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::chat::ChatService;
+use domain::chat::{ChatService, ReadingService};
 use domain::conversation::ConversationService;
 use domain::health::StoreHealth;
 use domain::id::IdGenerator;
-use domain::session::{AuthenticationService, LoginService};
+use domain::session::{AuthenticationService, LoginService, SessionWatch};
 use domain::user::{AccountService, RegistrationService};
+use secrecy::SecretString;
+use tokio::sync::watch;
 
 use crate::error::ApiError;
 
@@ -26,6 +27,10 @@ pub struct Services {
     pub conversations: ConversationService,
     /// Asking questions.
     pub chat: ChatService,
+    /// Reading turns along, and stopping them.
+    pub reading: ReadingService,
+    /// When sessions are over, for what stays open in them.
+    pub sessions: Arc<dyn SessionWatch>,
     /// Whether the store can be used, for `/readyz`.
     pub store: Arc<dyn StoreHealth>,
     /// Where the ids of requests come from.
@@ -41,8 +46,12 @@ pub struct ApiSettings {
     pub body_timeout: Duration,
     /// What `/version` says.
     pub version: Build,
-    /// Set by the server when it begins to stop: `/readyz` says 503 and no new turn is accepted.
-    pub draining: Arc<AtomicBool>,
+    /// How long a reader may take nothing before it is cut off.
+    pub stall: Duration,
+    /// `/metrics` on this port; `None` if it is not there.
+    pub metrics: Option<Metrics>,
+    /// True once the server begins to stop: `/readyz` says 503 and no new turn is accepted.
+    pub draining: watch::Receiver<bool>,
 }
 
 impl ApiSettings {
@@ -52,8 +61,17 @@ impl ApiSettings {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
+}
+
+/// What is measured, for whoever has the token.
+#[derive(Clone)]
+pub struct Metrics {
+    /// The bearer token.
+    pub token: SecretString,
+    /// The measurements in Prometheus' text format.
+    pub render: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Which build this is.

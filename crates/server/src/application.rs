@@ -2,17 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::Server;
-use api::{ApiSettings, Build};
+use api::{ApiSettings, Build, Metrics};
 use infra::live::{Heartbeat, LiveRunner};
+use tokio::sync::watch;
 
 use crate::banner::Banner;
 use crate::compose::{Composition, compose};
+use crate::metrics::{self, MetricsPort};
 use crate::patience::Patience;
 use crate::settings::{Configuration, Environment, ServerSettings};
 use crate::signals::{StopSignal, StopSignals};
@@ -38,7 +38,8 @@ pub struct Application {
     address: SocketAddr,
     runner: LiveRunner,
     heartbeat: Heartbeat,
-    draining: Arc<AtomicBool>,
+    metrics: Option<MetricsPort>,
+    draining: watch::Sender<bool>,
     patience: Patience,
     banner: String,
 }
@@ -57,12 +58,16 @@ impl Application {
     pub async fn build(configuration: &Configuration, environment: &Environment) -> Result<Self, StartError> {
         let secret = signing_secret::resolve(configuration)?;
         report_secret(&secret.source);
+        let measured = metrics::start(&configuration.settings.metrics)?;
+        let metrics = MetricsPort::bind(&configuration.settings.metrics, measured.as_ref())?;
         let Composition { services, runner, heartbeat, store, engine, unasked_provider } =
             compose(configuration, environment, &secret.secret).await?;
 
         let settings = &configuration.settings.server;
-        let draining = Arc::new(AtomicBool::new(false));
-        let patience = Patience::share(settings.shutdown_seconds.duration());
+        let draining = watch::Sender::new(false);
+        let stall = settings.stall_seconds.duration();
+        let token = configuration.settings.metrics.token.get().cloned();
+        let patience = Patience::with_answers(settings.shutdown_seconds.duration());
         let api_settings = ApiSettings {
             max_body_bytes: settings.max_body_bytes.count(),
             body_timeout: BODY_TIMEOUT,
@@ -71,7 +76,9 @@ impl Application {
                 version: env!("CARGO_PKG_VERSION"),
                 commit: option_env!("COLLOQUY_COMMIT"),
             },
-            draining: draining.clone(),
+            stall,
+            metrics: token.zip(measured).map(|(token, render)| Metrics { token, render }),
+            draining: draining.subscribe(),
         };
         let routes = move || api::app(services.clone(), api_settings.clone());
         let (host, port) = (settings.host.as_str(), settings.port.saturating_u16());
@@ -82,7 +89,7 @@ impl Application {
             .keep_alive(KEEP_ALIVE)
             // Otherwise a client that hangs up is noticed only when something is written to it.
             .h1_allow_half_closed(false)
-            .on_connect(|connection, _| socket::bound(connection))
+            .on_connect(move |connection, _| socket::bound(connection, stall))
             // SIGTERM would close the listener before `/readyz` could say that the server is going.
             .disable_signals()
             .shutdown_timeout(patience.responses.as_secs().max(1))
@@ -100,11 +107,14 @@ impl Application {
             registration_open: configuration.settings.auth.registration_open,
         };
         let banner = banner.to_string();
+        if let Some(metrics) = &metrics {
+            tracing::info!(address = %metrics.address, "measurements can be read");
+        }
         tracing::info!(%address, profile = %configuration.profile, store, engine, "listening");
         if let Some(provider) = unasked_provider {
             tracing::warn!(provider, "a provider's key is in the environment: every chat is sent to it");
         }
-        Ok(Self { server: bound.run(), address, runner, heartbeat, draining, patience, banner })
+        Ok(Self { server: bound.run(), address, runner, heartbeat, metrics, draining, patience, banner })
     }
 
     /// The port it listens on.
@@ -121,8 +131,9 @@ impl Application {
     ///
     /// New requests are still answered while turns end, so that a balancer has time to read `/readyz`.
     pub async fn run_until_stopped(self, mut signals: StopSignals) -> io::Result<Stopped> {
-        let Self { server, runner, heartbeat, draining, patience, .. } = self;
+        let Self { server, runner, heartbeat, metrics, draining, patience, .. } = self;
         let handle = server.handle();
+        let metrics = metrics.map(MetricsPort::serve);
         let serving = tokio::spawn(server);
         tokio::pin!(serving);
 
@@ -130,7 +141,7 @@ impl Application {
             ended = &mut serving => return ended?.map(|()| Stopped::Gracefully),
             signal = signals.next() => signal,
         };
-        draining.store(true, Ordering::Release);
+        draining.send_replace(true);
         tracing::info!(?signal, "stopping; a second signal stops at once");
 
         let stop = async {
@@ -141,6 +152,9 @@ impl Application {
             within(patience.latecomers, runner.drain(Duration::ZERO)).await;
             // Whatever is still running was cut off; other replicas need not wait for the lease to end.
             within(patience.lease, heartbeat.stop()).await;
+            if let Some(metrics) = metrics {
+                within(patience.lease, metrics.stop(false)).await;
+            }
         };
         tokio::select! {
             () = stop => {

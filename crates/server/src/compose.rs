@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::Services;
-use domain::chat::{ChatPolicy, ChatService};
+use domain::chat::{ChatPolicy, ChatService, ReadingService};
 use domain::clock::Clock;
 use domain::conversation::ConversationService;
 use domain::id::{IdGenerator, ReplicaId};
@@ -14,7 +14,7 @@ use infra::clock::SystemClock;
 use infra::crypto::{Argon2Hasher, JwtIssuer};
 use infra::engines::{self, ChosenEngine};
 use infra::ids::UuidV7;
-use infra::live::{Heartbeat, HeartbeatSettings, LiveRunner};
+use infra::live::{AnnouncedSessions, Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedSessions};
 use infra::store::{self, Opener, Store, StoreSettings};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -52,18 +52,18 @@ pub async fn compose(
     let hasher = password_hasher(auth)?;
     let tokens: Arc<dyn TokenIssuer> =
         Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
-    let sessions: Arc<dyn SessionRepository> =
-        Arc::new(CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration()));
+    let watched = WatchedSessions::default();
+    let cached = CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration());
+    let sessions: Arc<dyn SessionRepository> = Arc::new(AnnouncedSessions::new(Arc::new(cached), watched.clone()));
     let shown_users = CachedUsers::new(store.users.clone(), auth.session_cache_ms.duration());
-    let runner =
-        LiveRunner::new(Handle::current(), store.journal.clone(), store.turns.clone(), engine.clone(), clock.clone());
+    let (journal, turns, leases) = (store.journal.clone(), store.turns.clone(), store.leases.clone());
+    let ports = LivePorts { journal, turns, leases, engine: engine.clone(), clock: clock.clone() };
+    let runner = LiveRunner::new(Handle::current(), ports);
 
     let replica = ReplicaId::generate(&*ids);
     let pulse = HeartbeatSettings { lease: leasing.lease_ms.duration(), tick: leasing.tick_ms.duration() };
-    let heartbeat =
-        Heartbeat::start(&Handle::current(), pulse, replica, store.leases.clone(), runner.clone(), clock.clone())
-            .await
-            .map_err(StartError::FirstBeat)?;
+    let heartbeat = Heartbeat::start(pulse, replica, store.leases.clone(), &runner, watched.clone(), clock.clone());
+    let heartbeat = heartbeat.await.map_err(StartError::FirstBeat)?;
 
     let default_ttl = chat.default_ttl_days.time_to_live();
     let policy = ChatPolicy { replica, budget: translate::budget(chat), default_ttl };
@@ -82,13 +82,15 @@ pub async fn compose(
         accounts: AccountService::new(Arc::new(shown_users)),
         conversations: ConversationService::new(
             store.conversations,
-            store.turns,
+            store.turns.clone(),
             engine.clone(),
             clock.clone(),
             ids.clone(),
             default_ttl,
         ),
-        chat: ChatService::new(Arc::new(runner.clone()), engine.clone(), clock, ids.clone(), policy),
+        chat: ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy),
+        reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock),
+        sessions: Arc::new(watched),
         store: store.health,
         ids,
     };

@@ -7,7 +7,7 @@
 //! | [`settings`] | every key, where it may be said, and what is wrong with it |
 //! | [`signing_secret`] | the one secret that the server makes itself |
 //! | [`signals`] | being told to stop |
-//! | [`telemetry`] | the log |
+//! | [`telemetry`], [`metrics`] | the log, and what is measured |
 //! | [`cli`], [`commands`] | the grammar of the command line, and what its commands do |
 //! | [`banner`] | what start-up tells |
 //! | [`translate`] | settings, in the words of the adapters |
@@ -24,6 +24,7 @@ pub mod banner;
 pub mod cli;
 pub mod commands;
 pub mod compose;
+pub mod metrics;
 mod patience;
 pub mod problem;
 pub mod settings;

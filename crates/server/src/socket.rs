@@ -2,31 +2,29 @@
 
 use std::any::Any;
 use std::io;
-#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
 
-/// How long a client may leave what was sent to it without an acknowledgement. actix bounds no writing.
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-/// The most that is kept in the system for a client that does not read, in bytes.
-const SEND_BUFFER: usize = 256 * 1024;
+/// The most that is kept in the system for a client that does not read, in bytes. Linux doubles it, for its own
+/// bookkeeping.
+const SEND_BUFFER: usize = 32 * 1024;
 
-/// Bounds what a client that has gone, or does not read, can hold on to.
-pub(crate) fn bound(connection: &dyn Any) {
+/// Bounds what a client that has gone, or does not read, can hold on to: after `stall` without an acknowledgement, or
+/// with no room for more, the system ends its connection. actix bounds no writing.
+pub(crate) fn bound(connection: &dyn Any, stall: Duration) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
-    if let Err(error) = set_options(stream) {
+    if let Err(error) = set_options(stream, stall) {
         // Mostly the client has hung up already.
         tracing::debug!(%error, "a connection's limits could not be set");
     }
 }
 
-fn set_options(stream: &TcpStream) -> io::Result<()> {
+fn set_options(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    socket.set_tcp_user_timeout(Some(stall))?;
     socket.set_send_buffer_size(SEND_BUFFER)
 }
 
@@ -36,16 +34,17 @@ mod tests {
 
     use super::*;
 
+    const STALL: Duration = Duration::from_secs(30);
+
     #[tokio::test]
     async fn a_connection_is_bounded() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        bound(&stream);
+        bound(&stream, STALL);
         let socket = SockRef::from(&stream);
         #[cfg(target_os = "linux")]
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
-        // Linux doubles what is set, for its own bookkeeping, and may allow less.
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(STALL));
         assert!(socket.send_buffer_size().unwrap() <= 2 * SEND_BUFFER);
         drop(client);
     }

@@ -51,6 +51,19 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing can be measured.
+    #[error("measuring cannot begin: {0}")]
+    Metrics(Box<dyn std::error::Error + Send + Sync>),
+    /// The address for measurements is taken, or not ours.
+    #[error("cannot listen for /metrics on {host} port {port}: {source}")]
+    BindMetrics {
+        /// The address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
     /// The system refused threads or signals.
     #[error("the system refuses what a server needs: {0}")]
     System(#[from] io::Error),
@@ -87,6 +100,12 @@ impl StartError {
                 "server.host, server.port",
                 "correct the address, stop what listens there, or choose another port with --port or PORT (0 takes a \
                  free one)",
+            ),
+            Self::Metrics(_) => Problem::new(self, "metrics", "set metrics.port to 0 and metrics.token to nothing"),
+            Self::BindMetrics { .. } => Problem::new(
+                self,
+                "metrics.host, metrics.port",
+                "correct the address, stop what listens there, or choose another port (0 is none)",
             ),
             Self::System(_) => Problem::new(self, "this machine", "raise its limits, and try again"),
         }

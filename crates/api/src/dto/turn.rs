@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use domain::conversation as model;
 use domain::conversation::TurnState;
 use domain::id::{SessionId, TurnId};
@@ -66,6 +68,8 @@ pub(crate) struct Turn {
     graph_url: Option<String>,
     /// The model that answered, where that is known.
     model: Option<String>,
+    /// The asker's notes.
+    metadata: BTreeMap<String, String>,
     /// What the answer cost, once it is there.
     usage: Option<Usage>,
     /// When it was asked.
@@ -103,6 +107,7 @@ impl From<model::Turn> for Turn {
             parts: answer.parts,
             graph_url: answer.graph_url,
             model: turn.model.map(model::ModelName::into_string),
+            metadata: turn.metadata.pairs().clone(),
             usage: answer.usage,
             entry_time: Timestamp(turn.entry_time),
             completed_at: turn.completed_at.map(Timestamp),

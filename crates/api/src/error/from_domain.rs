@@ -140,7 +140,7 @@ impl ApiError {
         Self::new(ErrorCode::Overloaded, "Too many passwords are being checked at once. Try again.").retry_after(1)
     }
 
-    fn engine_failed(failure: Failure) -> Self {
+    pub(crate) fn engine_failed(failure: Failure) -> Self {
         match failure {
             Failure::EngineUnavailable => Self::new(
                 ErrorCode::EngineUnavailable,

@@ -14,6 +14,8 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use domain::id::TurnId;
 
+use crate::events::EventError;
+
 pub use code::ErrorCode;
 pub(crate) use problem::{FieldError, Problem, TokenProblem};
 
@@ -131,6 +133,11 @@ impl ApiError {
 
     pub(crate) const fn turn_id(&self) -> Option<TurnId> {
         self.turn_id
+    }
+
+    /// As it is told within a stream, where there is no status left to send.
+    pub(crate) fn to_event(&self) -> EventError {
+        EventError { code: self.code.as_str(), message: self.detail.to_string(), retry_after: self.retry_after }
     }
 
     fn with_challenge(mut self, challenge: &'static str) -> Self {

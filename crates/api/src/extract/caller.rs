@@ -29,7 +29,8 @@ impl FromRequest for Caller {
     }
 }
 
-fn bearer_token(request: &HttpRequest) -> Result<&str, ApiError> {
+/// What stands in `Authorization: Bearer`.
+pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, ApiError> {
     let header = request.headers().get(AUTHORIZATION).ok_or_else(ApiError::unauthenticated)?;
     let (scheme, token) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
     let token = token.trim_matches(' ');

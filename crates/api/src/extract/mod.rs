@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod choice;
 mod idempotency;
 mod json;
 mod page;
@@ -10,7 +11,8 @@ mod path;
 mod validation;
 
 pub(crate) use body::{Body, MediaType};
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, bearer_token};
+pub(crate) use choice::{on_busy, on_disconnect};
 pub(crate) use idempotency::idempotency_claim;
 pub(crate) use json::parse_json;
 pub(crate) use page::ListQuery;

@@ -2,10 +2,12 @@
 
 mod envelope;
 mod identify;
+mod measure;
 mod panics;
 mod span;
 
 pub use envelope::envelope;
 pub use identify::{RequestId, identify};
+pub use measure::measure;
 pub(crate) use panics::survive_panic;
 pub use span::RequestSpan;

@@ -38,10 +38,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::conversations::list::list,
         routes::conversations::find::find,
         routes::conversations::turns::turns,
-        routes::turns::find,
+        routes::conversations::ask::ask,
+        routes::turns::find::find,
+        routes::turns::events::events,
+        routes::turns::cancel::cancel,
+        routes::ws::connect,
         routes::healthz::healthz,
         routes::readyz::readyz,
         routes::version::version,
+        routes::metrics::metrics,
         routes::index::index,
         routes::openapi_json::openapi_json,
     ),
@@ -65,6 +70,8 @@ impl Modify for TokenSecurity {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
         let password = OAuth2::new([Flow::Password(Password::new("/token", Scopes::new()))]);
+        let metrics = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("metrics", SecurityScheme::Http(metrics));
         components.add_security_scheme("login", SecurityScheme::OAuth2(password));
     }
 }

@@ -1,17 +1,19 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use domain::chat::{Ask, ChatService, IdempotencyClaim};
-use domain::conversation::{IncompleteReason, ModelName, Question, Turn};
+use domain::chat::{Ask, ChatService, IdempotencyClaim, ReadingService};
+use domain::conversation::{ConversationService, IncompleteReason, ModelName, Question, Turn};
 use domain::id::SessionId;
+use domain::session::SessionWatch;
 use serde::{Deserialize, Serialize};
-use tracing::Span;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::dto::{AnswerFields, Part, Usage};
 use crate::error::ApiError;
-use crate::extract::{Body, Caller, MediaType, Validation, idempotency_claim, parse_json};
+use crate::events::wants_events;
+use crate::extract::{Body, Caller, MediaType, Validation, idempotency_claim, on_busy, on_disconnect, parse_json};
 use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::routes::asking::{Asking, Delivery};
 use crate::services::ApiSettings;
 
 /// A question.
@@ -27,9 +29,16 @@ pub(crate) struct ChatRequest {
     conversation_id: Option<String>,
     /// The model that shall answer; without it the conversation's, else the engine's default.
     model: Option<String>,
-    /// Streaming is not available in this version: absent, or `false`.
+    /// Whether the answer comes as server-sent events; without it, whether `Accept` says `text/event-stream`.
     #[schema(example = false)]
     stream: Option<bool>,
+    /// What becomes of another turn that runs in the conversation: `reject` (this one is refused, the default) or
+    /// `interrupt` (that one is cancelled, and this one runs).
+    #[schema(example = "reject")]
+    on_busy: Option<String>,
+    /// What becomes of the turn when its last reader goes: `continue` (the default) or `cancel`.
+    #[schema(example = "continue")]
+    on_disconnect: Option<String>,
 }
 
 /// An answer that has been stored.
@@ -58,7 +67,8 @@ pub(crate) struct ChatResponse {
 /// Ask a question
 ///
 /// The question is stored before the engine is asked, and the answer before it is sent. A client that goes away
-/// changes nothing: the answer can be read as a turn later. With an `Idempotency-Key`, a repeated request gives the
+/// changes nothing, unless it said `on_disconnect: cancel`: the answer can be read as a turn later. With `stream: true`, or
+/// `Accept: text/event-stream`, the answer comes as server-sent events, as `GET /api/v1/turns/{id}/events` tells them. With an `Idempotency-Key`, a repeated request gives the
 /// stored answer and asks nothing.
 #[utoipa::path(
     post,
@@ -87,9 +97,13 @@ pub(crate) struct ChatResponse {
         EngineFailures,
     )
 )]
+#[expect(clippy::too_many_arguments, reason = "extractors: each says what the handler needs")]
 pub(crate) async fn ask(
     caller: Caller,
     chat: Data<ChatService>,
+    reading: Data<ReadingService>,
+    conversations: Data<ConversationService>,
+    sessions: Data<dyn SessionWatch>,
     settings: Data<ApiSettings>,
     request: HttpRequest,
     body: Body,
@@ -99,31 +113,44 @@ pub(crate) async fn ask(
     // The body may have taken its time, and nobody waits for a turn that begins late.
     settings.take_new_work()?;
     let idempotency = idempotency_claim(&request, &bytes)?;
-    let ask = parse_json::<ChatRequest>(&bytes)?.into_ask(idempotency)?;
-    let answered = chat.ask(&caller.0, ask).await?;
-    Span::current().record("turn_id", tracing::field::display(answered.turn.id));
+    let (ask, delivery) = parse_json::<ChatRequest>(&bytes)?.into_ask(idempotency, wants_events(&request))?;
+    let asking = Asking {
+        caller: &caller.0,
+        chat: &chat,
+        reading: &reading,
+        conversations: &conversations,
+        sessions: &sessions,
+    };
+    asking.respond(ask, delivery, whole).await
+}
+
+fn whole(turn: Turn, is_replayed: bool) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if answered.replayed {
+    if is_replayed {
         response.insert_header(("Idempotent-Replayed", "true"));
     }
-    Ok(response.json(ChatResponse::from(answered.turn)))
+    response.json(ChatResponse::from(turn))
 }
 
 impl ChatRequest {
-    fn into_ask(self, idempotency: Option<IdempotencyClaim>) -> Result<Ask, ApiError> {
+    fn into_ask(
+        self,
+        idempotency: Option<IdempotencyClaim>,
+        accepts_events: bool,
+    ) -> Result<(Ask, Delivery), ApiError> {
         let mut validation = Validation::default();
         let question = validation.field("/question", Question::try_from(self.question));
         let conversation = validation.optional("/conversation_id", self.conversation_id.map(|id| id.parse()));
         let model = validation.optional("/model", self.model.map(ModelName::try_from));
-        let whole = match self.stream {
-            Some(true) => Err("must be false: streaming is not available in this version"),
-            Some(false) | None => Ok(()),
-        };
-        let whole = validation.field("/stream", whole);
-        let (Ok(question), Ok(conversation), Ok(model), Ok(())) = (question, conversation, model, whole) else {
+        let busy = validation.field("/on_busy", on_busy(self.on_busy.as_deref()));
+        let disconnect = validation.field("/on_disconnect", on_disconnect(self.on_disconnect.as_deref()));
+        let (Ok(question), Ok(conversation), Ok(model), Ok(on_busy), Ok(on_disconnect)) =
+            (question, conversation, model, busy, disconnect)
+        else {
             return Err(validation.into_error());
         };
-        Ok(Ask { conversation, model, idempotency, ..Ask::new(question) })
+        let delivery = if self.stream.unwrap_or(accepts_events) { Delivery::Stream } else { Delivery::Whole };
+        Ok((Ask { conversation, model, on_busy, on_disconnect, idempotency, ..Ask::new(question) }, delivery))
     }
 }
 

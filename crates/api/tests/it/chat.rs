@@ -1,4 +1,3 @@
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,13 +6,15 @@ use actix_web::error::PayloadError;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
 use domain::Unexpected;
-use domain::chat::{AcceptError, ConversationChoice, Fingerprint, RunningTurn, Started};
+use domain::chat::{AcceptError, ConversationChoice, Fingerprint, Started};
 use domain::conversation::{Answer, Failure, IncompleteReason, Part, TurnState};
 use domain::id::TurnId;
 use futures_util::stream;
 use serde_json::json;
 
-use crate::harness::{Ports, answer, conversation_id, model, post_json, session_id, started, turn, turn_id, user_id};
+use crate::harness::{
+    Ports, answer, conversation_id, model, post_json, running, session_id, started, turn, turn_id, user_id,
+};
 
 fn ask(body: &str) -> TestRequest {
     post_json("/chat", body)
@@ -115,10 +116,12 @@ async fn every_field_that_is_wrong_is_named_and_no_port_is_reached() {
         (json!({"question": long}), vec!["/question"]),
         (json!({"question": "a", "conversation_id": "mine"}), vec!["/conversation_id"]),
         (json!({"question": "a", "model": ""}), vec!["/model"]),
-        (json!({"question": "a", "stream": true}), vec!["/stream"]),
+        (json!({"question": "a", "on_busy": "queue"}), vec!["/on_busy"]),
+        (json!({"question": "a", "on_busy": "enqueue"}), vec!["/on_busy"]),
+        (json!({"question": "a", "on_disconnect": ""}), vec!["/on_disconnect"]),
         (
-            json!({"question": "", "conversation_id": "", "stream": true}),
-            vec!["/question", "/conversation_id", "/stream"],
+            json!({"question": "", "conversation_id": "", "stream": true, "on_busy": ""}),
+            vec!["/question", "/conversation_id", "/on_busy"],
         ),
     ] {
         assert_eq!(server.send(ask(&body.to_string())).await.pointers(), pointers);
@@ -186,10 +189,7 @@ async fn a_store_that_fails_is_not_the_engines_fault() {
 #[actix_web::test]
 async fn a_turn_whose_end_is_not_known_is_named() {
     let mut ports = Ports::with_caller();
-    ports.runner.expect_start().return_once(|_| {
-        let finished = Box::pin(std::future::ready(Err(Unexpected::unavailable("away"))));
-        Ok(Started::Running(RunningTurn { turn_id: turn_id(), conversation_id: conversation_id(), finished }))
-    });
+    ports.runner.expect_start().return_once(|_| Ok(running(Err(Unexpected::unavailable("away")))));
     let problem = ports.server().send(ask(r#"{"question": "a"}"#)).await.problem(503, "store_unavailable");
     assert_eq!(problem["turn_id"], turn_id().to_string());
 }
@@ -205,9 +205,9 @@ async fn a_server_that_is_stopped_takes_no_question() {
 #[actix_web::test]
 async fn a_server_that_is_stopped_while_the_question_comes_does_not_take_it() {
     let server = Ports::with_caller().server();
-    let draining = server.settings.draining.clone();
+    let draining = server.draining.clone();
     let body = stream::once(async move {
-        draining.store(true, Ordering::Relaxed);
+        draining.send_replace(true);
         Ok::<_, PayloadError>(Bytes::from_static(br#"{"question": "a"}"#))
     });
     server.send_body(ask(""), Payload::Stream { payload: Box::pin(body) }).await.problem(503, "draining");

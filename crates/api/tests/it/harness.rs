@@ -3,18 +3,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
-use api::{ApiSettings, Build, Services};
+use api::{ApiSettings, Build, Metrics, Services};
 use chrono::{DateTime, Utc};
+use domain::Unexpected;
 use domain::chat::{
-    ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockTurnRunner, OfferedModel,
-    RunningTurn, Started,
+    ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockLiveTurns, MockTurnRunner,
+    OfferedModel, Position, ReadingService, RunningTurn, Started, TurnEvents, TurnReader,
 };
 use domain::clock::Clock;
 use domain::conversation::{
@@ -24,16 +25,20 @@ use domain::conversation::{
 use domain::health::MockStoreHealth;
 use domain::id::{ConversationId, IdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::{
-    AccessClaims, AuthenticationService, LoginService, MockSessionRepository, MockTokenIssuer, Session, SessionState,
-    TokenError,
+    AccessClaims, AuthenticationService, LoginService, MockSessionRepository, MockSessionWatch, MockTokenIssuer,
+    Session, SessionState, TokenError,
 };
 use domain::user::{
     AccountService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role, User, Username,
 };
+use futures_util::future::BoxFuture;
+use futures_util::stream;
 use serde_json::Value;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) const TOKEN: &str = "a-good-token";
+pub(crate) const METRICS_TOKEN: &str = "sixteen-bytes-at-least";
 pub(crate) const MAX_BODY_BYTES: usize = 100_000;
 
 pub(crate) fn user_id() -> UserId {
@@ -65,6 +70,8 @@ pub(crate) struct Ports {
     pub(crate) conversations: MockConversationRepository,
     pub(crate) turns: MockTurnRepository,
     pub(crate) runner: MockTurnRunner,
+    pub(crate) live: MockLiveTurns,
+    pub(crate) watch: MockSessionWatch,
     pub(crate) engine: MockChatEngine,
     pub(crate) store: MockStoreHealth,
     pub(crate) registration_is_open: bool,
@@ -81,6 +88,8 @@ impl Ports {
             conversations: MockConversationRepository::new(),
             turns: MockTurnRepository::new(),
             runner: MockTurnRunner::new(),
+            live: MockLiveTurns::new(),
+            watch: MockSessionWatch::new(),
             engine: MockChatEngine::new(),
             store: MockStoreHealth::new(),
             registration_is_open: true,
@@ -95,6 +104,7 @@ impl Ports {
             _ => Err(TokenError::Invalid("not ours".to_owned())),
         });
         ports.sessions.expect_find().returning(|_| Ok(Some(session())));
+        ports.watch.expect_ended().returning(|_| Box::pin(std::future::pending()));
         ports.engine.expect_models().returning(|| vec![OfferedModel { name: model(), provider: "test".to_owned() }]);
         ports
     }
@@ -105,6 +115,7 @@ impl Ports {
         let (users, hasher): (Arc<_>, Arc<_>) = (Arc::new(self.users), Arc::new(self.hasher));
         let (sessions, tokens): (Arc<_>, Arc<_>) = (Arc::new(self.sessions), Arc::new(self.tokens));
         let (clock, ids): (Arc<_>, Arc<_>) = (Arc::new(StoppedClock), Arc::new(CountingIds::default()));
+        let turns: Arc<_> = Arc::new(self.turns);
         let default_ttl = TimeToLive::try_from(86_400).unwrap();
         let policy = ChatPolicy {
             replica: ReplicaId::from_uuid(Uuid::from_u128(1)),
@@ -126,26 +137,32 @@ impl Ports {
             accounts: AccountService::new(users),
             conversations: ConversationService::new(
                 Arc::new(self.conversations),
-                Arc::new(self.turns),
+                turns.clone(),
                 engine.clone(),
                 clock.clone(),
                 ids.clone(),
                 default_ttl,
             ),
-            chat: ChatService::new(Arc::new(self.runner), engine, clock, ids.clone(), policy),
+            chat: ChatService::new(Arc::new(self.runner), engine, clock.clone(), ids.clone(), policy),
+            reading: ReadingService::new(turns, Arc::new(self.live), clock),
+            sessions: Arc::new(self.watch),
             store: Arc::new(self.store),
             ids,
         };
         let version = Build { name: "colloquy", version: "1.2.3", commit: Some("abc1234") };
-        let draining = Arc::new(AtomicBool::new(false));
+        let draining = watch::Sender::new(false);
+        let metrics = Metrics { token: METRICS_TOKEN.into(), render: Arc::new(|| "measured 1\n".to_owned()) };
         Server {
             services,
             settings: ApiSettings {
                 max_body_bytes: MAX_BODY_BYTES,
                 body_timeout: Duration::from_secs(15),
                 version,
-                draining,
+                stall: Duration::from_secs(2),
+                metrics: Some(metrics),
+                draining: draining.subscribe(),
             },
+            draining,
         }
     }
 }
@@ -154,11 +171,12 @@ impl Ports {
 pub(crate) struct Server {
     pub(crate) services: Services,
     pub(crate) settings: ApiSettings,
+    pub(crate) draining: watch::Sender<bool>,
 }
 
 impl Server {
     pub(crate) fn drain(&self) {
-        self.settings.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Reply {
@@ -310,6 +328,7 @@ pub(crate) fn turn(state: TurnState) -> Turn {
         kind: TurnKind::Answered,
         request_question: Question::try_from("Who are you?".to_owned()).unwrap(),
         model: None,
+        metadata: Metadata::default(),
         entry_time: now(),
         completed_at: Some(now()),
         expiry_timestamp: now(),
@@ -319,12 +338,26 @@ pub(crate) fn turn(state: TurnState) -> Turn {
 
 /// What a runner gives whose turn ends at once.
 pub(crate) fn started(state: TurnState, retry_after: Option<Duration>) -> Started {
-    let finished = Finished { turn: turn(state), retry_after };
-    Started::Running(RunningTurn {
-        turn_id: turn_id(),
-        conversation_id: conversation_id(),
-        finished: Box::pin(std::future::ready(Ok(finished))),
-    })
+    running(Ok(Finished { turn: turn(state), retry_after }))
+}
+
+/// What a runner gives whose turn comes to this.
+pub(crate) fn running(finished: Result<Finished, Unexpected>) -> Started {
+    let reader = Box::new(Over(finished));
+    Started::Running(RunningTurn { turn_id: turn_id(), conversation_id: conversation_id(), reader })
+}
+
+/// The reader of a turn that is over.
+struct Over(Result<Finished, Unexpected>);
+
+impl TurnReader for Over {
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<Finished, Unexpected>> {
+        Box::pin(std::future::ready(self.0))
+    }
+
+    fn events(self: Box<Self>, from: Position) -> TurnEvents {
+        Box::pin(stream::iter(self.0.into_iter().flat_map(move |finished| finished.into_events(from))))
+    }
 }
 
 struct StoppedClock;

@@ -13,6 +13,7 @@ mod logout;
 mod me;
 mod operations;
 mod socket;
+mod streams;
 mod token;
 mod turns;
 mod users;

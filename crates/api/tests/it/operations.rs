@@ -2,7 +2,7 @@ use actix_web::test::TestRequest;
 use domain::Unexpected;
 use serde_json::json;
 
-use crate::harness::{Ports, Reply, Server};
+use crate::harness::{METRICS_TOKEN, Ports, Reply, Server};
 
 async fn get(server: &Server, path: &str) -> Reply {
     server.send(TestRequest::get().uri(path)).await
@@ -99,4 +99,20 @@ async fn the_documentation_can_be_browsed_without_another_server() {
 
 fn is_script_or_style(file: &str) -> bool {
     std::path::Path::new(file).extension().is_some_and(|extension| extension == "js" || extension == "css")
+}
+
+#[actix_web::test]
+async fn measurements_are_for_whoever_has_the_token() {
+    let server = Ports::untouched().server();
+    get(&server, "/metrics").await.problem(401, "unauthenticated");
+    let with =
+        |token: &str| TestRequest::get().uri("/metrics").insert_header(("Authorization", format!("Bearer {token}")));
+    server.send(with("another-token-of-that-length")).await.problem(401, "invalid_token");
+    let reply = server.send(with(METRICS_TOKEN)).await;
+    assert_eq!((reply.status.as_u16(), &reply.body[..]), (200, &b"measured 1\n"[..]));
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+
+    let mut closed = Ports::untouched().server();
+    closed.settings.metrics = None;
+    closed.send(with(METRICS_TOKEN)).await.problem(404, "not_found");
 }

@@ -9,7 +9,7 @@ use actix_web::HttpServer;
 use crate::harness::{Ports, Server, TOKEN, user};
 
 /// Serves on a port of its own; returns its address. The server ends with the test's runtime.
-fn serve(Server { services, settings }: Server) -> std::net::SocketAddr {
+fn serve(Server { services, settings, .. }: Server) -> std::net::SocketAddr {
     let server = HttpServer::new(move || api::app(services.clone(), settings.clone()))
         .workers(1)
         .disable_signals()

@@ -20,7 +20,7 @@ async fn a_completed_turn() {
         "id": turn_id().to_string(), "conversation_id": conversation_id().to_string(),
         "session_id": session_id().to_string(), "seq": 1, "parent_turn_id": null, "kind": "answered",
         "status": "completed", "incomplete_reason": null, "failure": null, "request_question": "Who are you?",
-        "response": "Colloquy.", "parts": null, "graph_url": null, "model": null,
+        "response": "Colloquy.", "parts": null, "graph_url": null, "model": null, "metadata": {},
         "usage": {"input_tokens": 40, "output_tokens": 2, "total_tokens": 42},
         "entry_time": "2026-01-02T03:04:05.120000Z", "completed_at": "2026-01-02T03:04:05.120000Z",
         "expiry_timestamp": "2026-01-02T03:04:05.120000Z",

@@ -5,7 +5,6 @@ use domain::Unexpected;
 use domain::chat::{Beat, News, Piece, Position, ReplicaLease};
 use domain::clock::Clock;
 use domain::id::ReplicaId;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +39,6 @@ impl Heartbeat {
     /// # Errors
     /// The store could not be written to.
     pub async fn start(
-        runtime: &Handle,
         settings: HeartbeatSettings,
         replica: ReplicaId,
         leases: Arc<dyn ReplicaLease>,
@@ -55,7 +53,7 @@ impl Heartbeat {
         pulse.reap().await?;
         pulse.lease = Lease::new();
         let stop = CancellationToken::new();
-        let task = runtime.spawn(pulse.run(stop.clone()));
+        let task = runner.runtime().spawn(pulse.run(stop.clone()));
         Ok(Self { stop, task, leases, replica })
     }
 

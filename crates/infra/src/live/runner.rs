@@ -90,9 +90,8 @@ impl LiveRunner {
         closing.cancel();
     }
 
-    /// Resolves when the process has nothing more to tell.
-    pub fn closing(&self) -> CancellationToken {
-        self.shared.closing.clone()
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.shared.runtime
     }
 
     pub(super) fn feeds(&self) -> &Arc<Feeds> {

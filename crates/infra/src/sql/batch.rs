@@ -45,9 +45,11 @@ impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
     where
         W: FnMut(Vec<I>) -> Vec<O> + Send + 'static,
     {
+        let writer = name.to_owned();
         let (queue, mut queued) = mpsc::channel::<Queued<I, O>>(capacity.max(1));
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let mut batch = Vec::with_capacity(MAX_BATCH);
+            let sizes = metrics::histogram!("colloquy_journal_batch_size", "writer" => writer);
             while queued.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
                 // Of those who no longer wait, each was told that nobody knows what becomes of the item.
                 let awaited = batch.drain(..).filter(|queued| !queued.reply.is_closed());
@@ -55,6 +57,7 @@ impl<I: Send + 'static, O: Send + 'static> BatchWriter<I, O> {
                 if items.is_empty() {
                     continue;
                 }
+                sizes.record(u32::try_from(items.len()).unwrap_or(u32::MAX));
                 // A panic costs the callers of this batch an answer, and nobody else anything.
                 let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| write(items))) else { continue };
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {

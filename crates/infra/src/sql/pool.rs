@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
+use metrics::{Gauge, counter, gauge};
 use tokio::sync::Semaphore;
 
 use super::SqlError;
@@ -19,6 +20,8 @@ pub(crate) trait Connect: R2D2Connection + Send + Sized + 'static {
 /// How large a pool is, and how patient its callers are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSettings {
+    /// What it is called in measurements.
+    pub(crate) name: &'static str,
     /// The most connections, and the most blocking threads, that are used at once.
     pub(crate) size: u32,
     /// The longest that work waits for one of them.
@@ -47,6 +50,7 @@ impl<C: Connect> Clone for Pool<C> {
 impl<C: Connect> Pool<C> {
     /// A pool that connects when it is first used.
     pub(crate) fn new(options: C::Options, settings: PoolSettings) -> Self {
+        gauge!("colloquy_pool_size", "pool" => settings.name).set(settings.size);
         // r2d2 waits between two attempts to connect for up to half of this, so it stays short.
         let patience = settings.acquire_timeout.min(Duration::from_secs(2));
         let connections = r2d2::Pool::builder()
@@ -70,11 +74,13 @@ impl<C: Connect> Pool<C> {
         let admission = self.admission.clone().acquire_owned();
         let permit = tokio::time::timeout(self.settings.acquire_timeout, admission)
             .await
-            .map_err(|_| SqlError::Overloaded)?
-            .map_err(|_| SqlError::Overloaded)?;
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| refused(self.settings.name))?;
         let pool = self.clone();
         let blocking = tokio::task::spawn_blocking(move || {
             let _permit = permit;
+            let _use = Use::begin(pool.settings.name);
             pool.run_blocking(work)
         });
         let done = tokio::time::timeout(self.settings.patience, blocking).await.map_err(|_| SqlError::Silent)?;
@@ -99,6 +105,28 @@ impl<C: Connect> Pool<C> {
         let result = work(&mut connection.inner);
         connection.is_closed = result.as_ref().is_err_and(SqlError::is_closed_connection);
         Ok(result?)
+    }
+}
+
+fn refused(pool: &'static str) -> SqlError {
+    counter!("colloquy_pool_refused_total", "pool" => pool).increment(1);
+    SqlError::Overloaded
+}
+
+/// A connection in use, counted until this is dropped.
+struct Use(Gauge);
+
+impl Use {
+    fn begin(pool: &'static str) -> Self {
+        let in_use = gauge!("colloquy_pool_in_use", "pool" => pool);
+        in_use.increment(1.0);
+        Self(in_use)
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

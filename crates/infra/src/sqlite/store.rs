@@ -62,7 +62,8 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         diesel::delete(replicas::table).execute(&mut connection).map_err(unusable)?;
     }
     let options = |access| ConnectionOptions { path: settings.path.clone(), access };
-    let size = PoolSettings { size: settings.readers, acquire_timeout: settings.acquire_timeout, patience: SILENCE };
+    let (size, acquire_timeout) = (settings.readers, settings.acquire_timeout);
+    let size = PoolSettings { name: "requests", size, acquire_timeout, patience: SILENCE };
     let readers = Readers::new(options(Access::Read), size);
     let writer =
         Writer::start(options(Access::Write), settings.journal_queue, SILENCE, lock).map_err(StoreError::Thread)?;

@@ -28,7 +28,8 @@ pub(super) fn run(
         let _closed = console.out.write_all(application.banner().as_bytes()).and_then(|()| console.out.flush());
         application.run_until_stopped(signals).await.map_err(StartError::System)
     });
-    runtime.shutdown_timeout(Patience::share(configuration.settings.server.shutdown_seconds.duration()).last_words);
+    runtime
+        .shutdown_timeout(Patience::with_answers(configuration.settings.server.shutdown_seconds.duration()).last_words);
     Ok(match stopped? {
         Stopped::Gracefully => ExitCode::SUCCESS,
         Stopped::AtOnce => ExitCode::FAILURE,

@@ -14,6 +14,8 @@ const PLACES: [&str; 3] = ["PROFILE", "CONFIG", "DATA_DIR"];
 const OF_TESTS: &str = "TEST_";
 /// The shortest secret that may sign tokens: as long as the hash it is used with (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
+/// The shortest token that may open the measurements: nobody guesses 16 random bytes.
+const MIN_TOKEN_BYTES: usize = 16;
 
 /// Variables that other software sets too, and the keys they stand for.
 const KNOWN_VARIABLES: [(&str, &str); 3] =
@@ -135,6 +137,11 @@ impl Reading<'_> {
         if (1..MIN_SECRET_BYTES).contains(&secret) {
             let rule = format!("must have at least {MIN_SECRET_BYTES} bytes, but has {secret}");
             return Err(SettingsError::Keys(vec![self.problem("auth.secret".to_owned(), rule)]));
+        }
+        let token = settings.metrics.token.len();
+        if (1..MIN_TOKEN_BYTES).contains(&token) {
+            let rule = format!("must have at least {MIN_TOKEN_BYTES} bytes, but has {token}");
+            return Err(SettingsError::Keys(vec![self.problem("metrics.token".to_owned(), rule)]));
         }
         Ok((settings, self.said))
     }

@@ -26,7 +26,7 @@ pub use load::{Configuration, Flags, load};
 pub use profile::Profile;
 pub use sections::{
     Argon2Settings, AuthSettings, ChatSettings, DatabaseSettings, EngineKind, EngineSettings, LogFormat, LogSettings,
-    OpenAiSettings, RateLimitSettings, ReplicaSettings, ScriptedSettings, ServerSettings, Settings,
+    MetricsSettings, OpenAiSettings, RateLimitSettings, ReplicaSettings, ScriptedSettings, ServerSettings, Settings,
 };
 pub use show::show;
 pub use text::{BaseUrl, ClaimText, Directives, Host, PublicUrl, Secret};

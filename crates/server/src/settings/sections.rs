@@ -17,6 +17,7 @@ pub struct Settings {
     pub chat: ChatSettings,
     pub engine: EngineSettings,
     pub replica: ReplicaSettings,
+    pub metrics: MetricsSettings,
     pub log: LogSettings,
 }
 
@@ -28,6 +29,7 @@ pub struct ServerSettings {
     pub workers: Whole<0, 1024>,
     pub public_url: PublicUrl,
     pub shutdown_seconds: Seconds<1, 600>,
+    pub stall_seconds: Seconds<1, 600>,
     pub max_body_bytes: Whole<1024, 67_108_864>,
 }
 
@@ -136,6 +138,15 @@ pub struct ScriptedSettings {
 pub struct ReplicaSettings {
     pub lease_ms: Milliseconds<2000, 30_000>,
     pub tick_ms: Milliseconds<50, 1000>,
+}
+
+/// Where measurements can be read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    pub host: Host,
+    pub port: Whole<0, 65_535>,
+    pub token: Secret,
 }
 
 /// How a line of the log looks.

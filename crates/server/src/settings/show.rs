@@ -6,7 +6,7 @@ use super::Configuration;
 use super::database_url::without_password;
 
 /// Keys whose values are never printed.
-const SECRETS: [&str; 2] = ["auth.secret", "engine.openai.api_key"];
+const SECRETS: [&str; 3] = ["auth.secret", "engine.openai.api_key", "metrics.token"];
 /// The key whose value is an address that may hold a password.
 const ADDRESS: &str = "database.url";
 

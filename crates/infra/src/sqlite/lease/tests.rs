@@ -47,7 +47,7 @@ async fn reaping_closes_what_the_dead_ran_and_forgets_the_long_dead() {
     clock.expect_now().return_const(now);
     let patience = Duration::from_secs(10);
     let readers = ConnectionOptions { access: Access::Read, ..options.clone() };
-    let size = PoolSettings { size: 1, acquire_timeout: patience, patience };
+    let size = PoolSettings { name: "requests", size: 1, acquire_timeout: patience, patience };
     let leases = Leases {
         readers: Readers::new(readers, size),
         writer: Writer::start(options, 4, patience, None).unwrap(),

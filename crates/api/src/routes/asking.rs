@@ -1,0 +1,112 @@
+use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use domain::chat::{AcceptError, Ask, AskError, ChatService, Position, Read, ReadingService, RunningTurn, Started};
+use domain::conversation::{ConversationService, Turn};
+use domain::id::TurnId;
+use domain::session::{Principal, SessionWatch};
+use futures_util::future::BoxFuture;
+use tracing::Span;
+
+use crate::dto;
+use crate::error::ApiError;
+use crate::events::{Event, EventStream};
+
+/// How the asker wants to have the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// All of it at once, when it is there.
+    Whole,
+    /// As it comes.
+    Stream,
+    /// Not at all: it will be read later.
+    Background,
+}
+
+/// What asking takes, whichever endpoint one asks at.
+pub(crate) struct Asking<'a> {
+    pub(crate) caller: &'a Principal,
+    pub(crate) chat: &'a ChatService,
+    pub(crate) reading: &'a ReadingService,
+    pub(crate) conversations: &'a ConversationService,
+    pub(crate) sessions: &'a Data<dyn SessionWatch>,
+}
+
+impl Asking<'_> {
+    /// Asks, and responds as the asker wants it; `whole` makes the response of an answer that is there.
+    ///
+    /// The same request that is still being answered is 409, except where it can be joined: a stream is read along, and
+    /// in the background the turn is told.
+    pub(crate) async fn respond(
+        &self,
+        ask: Ask,
+        delivery: Delivery,
+        whole: fn(Turn, bool) -> HttpResponse,
+    ) -> Result<HttpResponse, ApiError> {
+        match delivery {
+            Delivery::Whole => {
+                let answered = self.chat.ask(self.caller, ask).await?;
+                Span::current().record("turn_id", tracing::field::display(answered.turn.id));
+                Ok(whole(answered.turn, answered.replayed))
+            }
+            Delivery::Stream => self.stream(ask).await,
+            Delivery::Background => self.leave(ask).await,
+        }
+    }
+
+    async fn stream(&self, ask: Ask) -> Result<HttpResponse, ApiError> {
+        match self.chat.start(self.caller, ask).await {
+            Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader })) => {
+                Span::current().record("turn_id", tracing::field::display(turn_id));
+                let created = Event::created(turn_id, conversation_id, self.caller.session_id);
+                let events = EventStream::new(Some(created), reader.events(Position::START), self.session_ended());
+                Ok(events.respond(false))
+            }
+            Ok(Started::Replayed(turn)) => Ok(self.read_from_the_start(self.reading.events_of(*turn, Position::START))),
+            Err(AskError::Refused(AcceptError::InProgress { running })) => {
+                let read = self.reading.read(self.caller, running, Position::START).await?;
+                Ok(self.read_from_the_start(read.ok_or_else(ApiError::not_found)?))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read_from_the_start(&self, Read { turn, events }: Read) -> HttpResponse {
+        let created = Event::created(turn.id, turn.conversation_id, turn.session_id);
+        EventStream::new(Some(created), events, self.session_ended()).respond(true)
+    }
+
+    async fn leave(&self, ask: Ask) -> Result<HttpResponse, ApiError> {
+        let (turn_id, is_replayed) = match self.chat.start(self.caller, ask).await {
+            Ok(Started::Running(running)) => (running.turn_id, false),
+            Ok(Started::Replayed(turn)) => (turn.id, true),
+            Err(AskError::Refused(AcceptError::InProgress { running })) => (running, true),
+            Err(error) => return Err(error.into()),
+        };
+        Span::current().record("turn_id", tracing::field::display(turn_id));
+        let turn = self.conversations.turn(self.caller, turn_id).await?.ok_or_else(ApiError::not_found)?;
+        let mut response = HttpResponse::Accepted();
+        response.insert_header((LOCATION, path_of(turn_id)));
+        if is_replayed {
+            response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        Ok(response.json(dto::Turn::from(turn)))
+    }
+
+    fn session_ended(&self) -> BoxFuture<'static, ()> {
+        session_ended(self.caller, self.sessions)
+    }
+}
+
+/// Resolves when the caller's session is over; never for a caller without one.
+pub(crate) fn session_ended(caller: &Principal, sessions: &Data<dyn SessionWatch>) -> BoxFuture<'static, ()> {
+    match caller.session_id {
+        Some(session) => sessions.ended(session),
+        None => Box::pin(std::future::pending()),
+    }
+}
+
+/// Where a turn is read.
+pub(crate) fn path_of(turn: TurnId) -> String {
+    format!("/api/v1/turns/{turn}")
+}

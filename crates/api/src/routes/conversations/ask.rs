@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use domain::chat::{
+    Ask, ChatService, IdempotencyClaim, OnBusy, OnDisconnect, OutputTokens, ReadingService, Sampling, Temperature,
+};
+use domain::conversation::{ConversationService, Metadata, ModelName, Question};
+use domain::id::ConversationId;
+use domain::session::SessionWatch;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::dto::{self, Turn};
+use crate::error::ApiError;
+use crate::events::wants_events;
+use crate::extract::{
+    Body, Caller, MediaType, Validation, idempotency_claim, named_id, on_busy, on_disconnect, parse_json, unique_keys,
+};
+use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::routes::asking::{Asking, Delivery, path_of};
+use crate::services::ApiSettings;
+
+/// A question, and how it shall be answered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct NewTurn {
+    /// The question: 1 byte to 64 KiB of text.
+    #[schema(example = "What is my name?")]
+    input: String,
+    /// The model that shall answer; without it the conversation's, else the engine's default.
+    model: Option<String>,
+    /// Whether the answer comes as server-sent events.
+    stream: Option<bool>,
+    /// Whether to respond at once, and have the answer read later.
+    background: Option<bool>,
+    /// What becomes of another turn that runs in the conversation: `reject` (this one is refused, the default) or
+    /// `interrupt` (that one is cancelled, and this one runs).
+    #[schema(example = "reject")]
+    on_busy: Option<String>,
+    /// What becomes of the turn when its last reader goes: `continue` (the default) or `cancel`.
+    #[schema(example = "continue")]
+    on_disconnect: Option<String>,
+    /// How freely the model chooses its words: 0 to 2.
+    temperature: Option<f32>,
+    /// The most tokens of the answer: 1 to 1,000,000.
+    max_output_tokens: Option<u64>,
+    /// The caller's own notes: at most 16 pairs, keys of 1 to 64 and values of at most 512 characters.
+    #[serde(default, deserialize_with = "unique_keys")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Ask in a conversation
+///
+/// As `POST /chat`, with more to say about how. The answer comes whole (201), as server-sent events (`stream`, or
+/// `Accept: text/event-stream`), or is left to be read later (`background`: 202).
+#[utoipa::path(
+    post,
+    path = "/api/v1/conversations/{id}/turns",
+    operation_id = "createTurn",
+    tag = "chat",
+    security(("token" = []), ("login" = [])),
+    request_body = NewTurn,
+    params(
+        ("id" = uuid::Uuid, Path, description = "Which conversation"),
+        (
+            "Idempotency-Key" = Option<String>, Header,
+            description = "A name for this request, 1 to 255 visible ASCII characters, kept for 24 hours"
+        ),
+    ),
+    responses(
+        (
+            status = 201,
+            description = "The turn, with its answer",
+            body = Turn,
+            headers(
+                ("Location" = String, description = "The path of the turn"),
+                ("Idempotent-Replayed" = String, description = "`true` when an earlier request was answered")
+            )
+        ),
+        (status = 200, description = "The answer as it comes", content_type = "text/event-stream", body = String),
+        (status = 202, description = "The turn runs; read it at `Location`", body = Turn),
+        Unauthenticated,
+        JsonBody,
+        Missing,
+        Conflict,
+        Gone,
+        InternalError,
+        EngineFailures,
+    )
+)]
+#[expect(clippy::too_many_arguments, reason = "extractors: each says what the handler needs")]
+pub(crate) async fn ask(
+    caller: Caller,
+    chat: Data<ChatService>,
+    reading: Data<ReadingService>,
+    conversations: Data<ConversationService>,
+    sessions: Data<dyn SessionWatch>,
+    settings: Data<ApiSettings>,
+    request: HttpRequest,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    settings.take_new_work()?;
+    let conversation = named_id(&path)?;
+    let bytes = body.read(MediaType::Json).await?;
+    // The body may have taken its time, and nobody waits for a turn that begins late.
+    settings.take_new_work()?;
+    let idempotency = idempotency_claim(&request, &bytes)?;
+    let (ask, delivery) = parse_json::<NewTurn>(&bytes)?.into_ask(conversation, idempotency, wants_events(&request))?;
+    let asking = Asking {
+        caller: &caller.0,
+        chat: &chat,
+        reading: &reading,
+        conversations: &conversations,
+        sessions: &sessions,
+    };
+    asking.respond(ask, delivery, whole).await
+}
+
+fn whole(turn: domain::conversation::Turn, is_replayed: bool) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, path_of(turn.id)));
+    if is_replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    response.json(dto::Turn::from(turn))
+}
+
+impl NewTurn {
+    fn into_ask(
+        self,
+        conversation: ConversationId,
+        idempotency: Option<IdempotencyClaim>,
+        accepts_events: bool,
+    ) -> Result<(Ask, Delivery), ApiError> {
+        let mut validation = Validation::default();
+        let question = validation.field("/input", Question::try_from(self.input));
+        let model = validation.optional("/model", self.model.map(ModelName::try_from));
+        let metadata = validation.field("/metadata", Metadata::try_from(self.metadata.unwrap_or_default()));
+        let temperature = validation.optional("/temperature", self.temperature.map(Temperature::try_from));
+        let tokens = validation.optional("/max_output_tokens", self.max_output_tokens.map(OutputTokens::try_from));
+        let busy = validation.field("/on_busy", on_busy(self.on_busy.as_deref()));
+        let disconnect = validation.field("/on_disconnect", on_disconnect(self.on_disconnect.as_deref()));
+        let is_background = self.background.unwrap_or_default();
+        let delivery = if is_background {
+            if self.stream == Some(true) {
+                validation.refuse("/stream", "must not be true in the background");
+            }
+            if matches!(disconnect, Ok(OnDisconnect::Cancel)) {
+                validation.refuse("/on_disconnect", "must not be cancel in the background, where nobody reads");
+            }
+            Delivery::Background
+        } else if self.stream.unwrap_or(accepts_events) {
+            Delivery::Stream
+        } else {
+            Delivery::Whole
+        };
+        let fields = (question, model, metadata, temperature, tokens, busy, disconnect);
+        match fields {
+            (Ok(question), Ok(model), Ok(metadata), Ok(temperature), Ok(max_output_tokens), Ok(busy), Ok(left))
+                if !validation.has_errors() =>
+            {
+                let sampling = Sampling { temperature, max_output_tokens };
+                let (on_busy, on_disconnect): (OnBusy, OnDisconnect) = (busy, left);
+                let conversation = Some(conversation);
+                let ask = Ask {
+                    conversation,
+                    model,
+                    metadata,
+                    sampling,
+                    on_busy,
+                    on_disconnect,
+                    idempotency,
+                    ..Ask::new(question)
+                };
+                Ok((ask, delivery))
+            }
+            _ => Err(validation.into_error()),
+        }
+    }
+}
