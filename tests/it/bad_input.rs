@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
         chat(&long, 422, "validation_failed", &["/question"]),
         chat(r#"{"question": "Why?", "role": "admin"}"#, 422, "validation_failed", &["/role"]),
         chat(r#"{"question": "Why?", "conversation_id": "7"}"#, 422, "validation_failed", &["/conversation_id"]),
-        chat(r#"{"question": "", "stream": true}"#, 422, "validation_failed", &["/question", "/stream"]),
+        chat(r#"{"question": "", "on_busy": "wait"}"#, 422, "validation_failed", &["/question", "/on_busy"]),
         chat(model, 422, "unknown_model", &["/model"]),
         chat(&too_long, 413, "payload_too_large", &[]),
         ("/chat", "text/plain", r#"{"question": "Why?"}"#.to_owned(), 415, "unsupported_media_type", &[]),
