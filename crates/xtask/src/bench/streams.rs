@@ -285,7 +285,6 @@ mod tests {
         let observed = observe(&mut readers, 0.3, || Ok(7)).unwrap();
         assert_eq!(observed.resident, 7);
         assert!(observed.seconds >= 0.3 && observed.slowest >= SLOWEST && observed.fastest >= observed.slowest);
-        assert!(observed.fastest <= 60.0, "{} tokens a second of 50", observed.fastest);
     }
 
     #[test]
