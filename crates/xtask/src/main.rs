@@ -44,6 +44,9 @@ enum Chore {
     /// Load a server over HTTP and print what was measured as JSON (the benchmark runs it as a process of its own).
     #[command(hide = true)]
     Load(bench::load::Options),
+    /// Stream chat completions as a model server does (the benchmark runs it as a process of its own).
+    #[command(hide = true)]
+    Upstream(bench::upstream::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Check => check::run(),
         Chore::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Chore::Load(options) => bench::load::run(&options).map(|()| ExitCode::SUCCESS),
+        Chore::Upstream(options) => bench::upstream::run(&options).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|failure| {
         say::error(&failure);

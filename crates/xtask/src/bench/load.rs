@@ -61,6 +61,26 @@ pub(crate) struct Measured {
     pub(crate) first_failure: Option<String>,
 }
 
+impl Measured {
+    /// What one client measured that asked again and again, with pauses in which something else was measured.
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^52")]
+    pub(crate) fn of(mut latencies: Vec<Duration>) -> Self {
+        latencies.sort_unstable();
+        let seconds = latencies.iter().sum::<Duration>().as_secs_f64();
+        Self {
+            clients: 1,
+            seconds,
+            requests: latencies.len(),
+            rate: latencies.len() as f64 / seconds,
+            p50_ms: percentile(&latencies, 50),
+            p99_ms: percentile(&latencies, 99),
+            max_ms: percentile(&latencies, 100),
+            failures: 0,
+            first_failure: None,
+        }
+    }
+}
+
 /// Parent's side: runs the load in a process of its own and refuses a measurement with failures in it.
 pub(crate) fn apply(requests: &Requests, seconds: f64, rate: Option<f64>) -> Result<Measured> {
     let own = std::env::current_exe().context(|| "cannot find xtask's own executable".into())?;
@@ -230,20 +250,9 @@ fn summary(observed: Vec<Observed>, measured: Duration) -> Measured {
     let clients = observed.len();
     let failures = observed.iter().map(|one| one.failures).sum();
     let first_failure = observed.iter().find_map(|one| one.first_failure.clone());
-    let mut latencies: Vec<Duration> = observed.into_iter().flat_map(|one| one.latencies).collect();
-    latencies.sort_unstable();
+    let latencies = Measured::of(observed.into_iter().flat_map(|one| one.latencies).collect());
     let seconds = measured.as_secs_f64();
-    Measured {
-        clients,
-        seconds,
-        requests: latencies.len(),
-        rate: latencies.len() as f64 / seconds,
-        p50_ms: percentile(&latencies, 50),
-        p99_ms: percentile(&latencies, 99),
-        max_ms: percentile(&latencies, 100),
-        failures,
-        first_failure,
-    }
+    Measured { clients, seconds, rate: latencies.requests as f64 / seconds, failures, first_failure, ..latencies }
 }
 
 /// The smallest latency that `percent` of all are not above, in milliseconds.

@@ -137,3 +137,11 @@ fn percentiles_are_latencies_that_occurred() {
     assert!(near(percentile(&latencies[..1], 99), 1.0));
     assert!(near(percentile(&[], 50), 0.0));
 }
+
+#[test]
+fn a_client_that_pauses_is_charged_for_its_requests_only() {
+    let measured = Measured::of([3, 1, 2].map(Duration::from_millis).to_vec());
+    let near = |found: f64, expected: f64| (found - expected).abs() < 1e-9;
+    assert_eq!((measured.clients, measured.requests, measured.failures), (1, 3, 0));
+    assert!(near(measured.seconds, 0.006) && near(measured.rate, 500.0) && near(measured.p50_ms, 2.0));
+}

@@ -3,27 +3,32 @@
 //! Everything runs for a bounded time, nothing is left behind but `target/bench`, and it is never part of the tests.
 
 mod ceiling;
+mod events;
+mod first_token;
 mod http;
 mod leash;
 pub(crate) mod load;
+mod long_conversation;
 mod machine;
 mod ours;
+mod pairs;
 mod peer;
 mod picture;
+mod rates;
 mod report;
+mod streams;
 mod targets;
+pub(crate) mod upstream;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use self::ceiling::{Example, Statements};
 use self::load::{Measured, Requests};
 use self::machine::Machine;
-use self::ours::{Build, Server};
-use self::peer::Peer;
+use self::ours::Build;
 use self::report::{Figure, Report, median};
 use crate::failure::{Context as _, Failure, Result};
 use crate::postgres::{Cluster, Durability};
@@ -31,6 +36,8 @@ use crate::{say, setup, workspace};
 
 const CLIENTS: usize = 64;
 const STARTS: usize = 5;
+
+const FIGURES: [&str; 10] = ["P1", "P1s", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10"];
 
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Options {
@@ -46,6 +53,12 @@ pub(crate) struct Options {
     /// The script of the peer to compare with; also `COLLOQUY_BENCH_PEER`.
     #[arg(long)]
     peer: Option<PathBuf>,
+    /// Measure these figures only, separated by commas; P2 and P3 measure P1 on their way.
+    #[arg(long, value_delimiter = ',', value_parser = FIGURES)]
+    only: Vec<String>,
+    /// How many streams P5 opens [default: 2000, or 200 with --quick].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    streams: Option<u16>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -59,6 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         target,
         seconds: f64::from(options.seconds.unwrap_or(if options.quick { 3 } else { 10 })),
         rounds: usize::from(options.rounds.unwrap_or(if options.quick { 1 } else { 3 })),
+        only: options.only.clone(),
         report: Report {
             machine: Machine::describe(installation.major, &directory)?,
             rounds: 0,
@@ -73,11 +87,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     bench.report.rounds = bench.rounds;
     bench.report.seconds = bench.seconds;
 
-    let cluster = Cluster::start(&installation, &bench.directory, Durability::Full)?;
-    bench.on_postgres(&cluster, options.peer.as_deref())?;
-    drop(cluster);
-    bench.on_sqlite()?;
-    bench.starts()?;
+    if bench.wants(&["P1", "P2", "P3", "P4", "P5", "P6", "P9", "P10"]) {
+        let cluster = Cluster::start(&installation, &bench.directory, Durability::Full)?;
+        if bench.wants(&["P1", "P2", "P3", "P9", "P10"]) {
+            bench.on_postgres(&cluster, options.peer.as_deref())?;
+        }
+        let streams = usize::from(options.streams.unwrap_or(if options.quick { 200 } else { 2000 }));
+        bench.or_skip("P4", |bench| bench.first_token(&cluster));
+        bench.or_skip("P5", |bench| bench.streams(&cluster, streams));
+        bench.or_skip("P6", |bench| bench.long_conversation(&cluster));
+    }
+    if bench.wants(&["P1s"]) {
+        bench.on_sqlite()?;
+    }
+    if bench.wants(&["P8"]) {
+        bench.starts()?;
+    }
     bench.write()
 }
 
@@ -87,136 +112,24 @@ struct Bench {
     directory: PathBuf,
     seconds: f64,
     rounds: usize,
+    /// The figures to measure; all, if there are none.
+    only: Vec<String>,
     report: Report,
 }
 
 impl Bench {
-    /// P1, P2, P3, P9 and P10: everything that has the production store below it.
-    fn on_postgres(&mut self, cluster: &Cluster, peer: Option<&Path>) -> Result<()> {
-        let statements = Statements::prepare(cluster)?;
-        cluster.sql("postgres", "CREATE DATABASE colloquy")?;
-        let url = cluster.url("colloquy");
-        let data = self.scratch()?;
-        self.build.migrate(data.path(), &url)?;
-        let server = self.build.serve("colloquy-postgres", data.path(), Some(&url))?;
-        say::step(format_args!("signing up {CLIENTS} clients"));
-        let tokens = server.sign_up(CLIENTS)?;
-        let turns = server.turns(&self.directory, "turns", &tokens)?;
-        let peer = self.peer(peer, cluster);
-
-        for round in 1..=self.rounds {
-            rest(cluster)?;
-            say::step(format_args!("round {round} of {}: pgbench", self.rounds));
-            let rate = statements.measure(CLIENTS, self.seconds)?;
-            self.report.yardsticks.entry("P1 pgbench").or_default().push(rate);
-            rest(cluster)?;
-            self.load("P1 colloquy", &turns, None)?;
-            if let Some(peer) = &peer {
-                rest(cluster)?;
-                self.load("P2 peer", &peer.turns, None)?;
-            }
-        }
-        let ours = self.rate_of("P1 colloquy");
-        let pgbench = self.yardstick("P1 pgbench");
-        let latency = self.latency_of("P1 colloquy");
-        self.figure(
-            targets::P1.measured(ours / pgbench, format!("{ours:.0} turns/s ({latency}), pgbench {pgbench:.0}")),
-        );
-        if let Some(peer) = peer {
-            let theirs = self.rate_of("P2 peer");
-            let latency = self.latency_of("P2 peer");
-            let how = format!("{ours:.0} turns/s against {theirs:.0} ({latency}), {}", peer.description);
-            self.figure(targets::P2.measured(ours / theirs, how));
-        }
-
-        rest(cluster)?;
-        self.half_rate(&turns, ours / 2.0)?;
-        self.logins(&server)?;
-        self.profiles(&server, &tokens)
+    /// Whether any of these figures is to be measured.
+    fn wants(&self, figures: &[&str]) -> bool {
+        self.only.is_empty() || self.only.iter().any(|wanted| figures.contains(&wanted.as_str()))
     }
 
-    /// P2 is the only figure that needs more than this repository; without it the others count all the same.
-    fn peer(&mut self, given: Option<&Path>, cluster: &Cluster) -> Option<Peer> {
-        let started = peer::find_script(given)
-            .ok_or_else(|| Failure::new("no script of the peer: name it with --peer or COLLOQUY_BENCH_PEER"))
-            .and_then(|script| Peer::start(&script, cluster, CLIENTS, &self.directory));
-        started.map_err(|why| self.skip("P2", &why)).ok()
-    }
-
-    /// P3: an open loop at half of the highest rate. Of the rounds the one in the middle counts: one stall decides a
-    /// p99.
-    fn half_rate(&mut self, turns: &Requests, rate: f64) -> Result<()> {
-        let mut rounds = Vec::new();
-        for _ in 0..self.rounds {
-            rounds.push(self.load("P3 half rate", turns, Some(rate))?);
+    /// Measures a figure that has a server of its own: if it cannot be had, the others count all the same.
+    fn or_skip(&mut self, id: &str, measure: impl FnOnce(&mut Self) -> Result<()>) {
+        if self.wants(&[id])
+            && let Err(why) = measure(self)
+        {
+            self.skip(id, &why);
         }
-        rounds.sort_by(|one, other| (one.p99_ms / one.p50_ms).total_cmp(&(other.p99_ms / other.p50_ms)));
-        let Some(Measured { rate, p50_ms, p99_ms, .. }) = rounds.get(rounds.len() / 2) else { return Ok(()) };
-        let how = format!("{rate:.0} turns/s: p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms");
-        self.figure(targets::P3.measured(p99_ms / p50_ms, how));
-        Ok(())
-    }
-
-    /// P9, against as many threads hashing as there are cores, which is how many the server lets hash.
-    fn logins(&mut self, server: &Server) -> Result<()> {
-        let argon2 = match Example::build("infra", "argon2_ceiling", &self.target) {
-            Ok(example) => example,
-            Err(why) => {
-                self.skip("P9", &why);
-                return Ok(());
-            }
-        };
-        let logins = server.logins(&self.directory)?;
-        for _ in 0..self.rounds {
-            let rate = argon2.measure(&[&self.seconds.to_string()])?;
-            self.report.yardsticks.entry("P9 argon2").or_default().push(rate);
-            self.load("P9 colloquy", &logins, None)?;
-        }
-        let (ours, argon2) = (self.rate_of("P9 colloquy"), self.yardstick("P9 argon2"));
-        self.figure(targets::P9.measured(ours / argon2, format!("{ours:.1} logins/s, argon2 alone {argon2:.1}")));
-        Ok(())
-    }
-
-    fn profiles(&mut self, server: &Server, tokens: &[String]) -> Result<()> {
-        let example = match Example::build("api", "empty_route", &self.target) {
-            Ok(example) => example,
-            Err(why) => {
-                self.skip("P10", &why);
-                return Ok(());
-            }
-        };
-        let (_empty, address) = example.serve("empty-route", &self.directory)?;
-        let get = http::request("GET", "/", None, None);
-        let empty = Requests::new(address, &self.directory, "empty", &vec![get; tokens.len()])?;
-        let profiles = server.profiles(&self.directory, tokens)?;
-        for _ in 0..self.rounds {
-            self.load("P10 empty route", &empty, None)?;
-            self.load("P10 colloquy", &profiles, None)?;
-        }
-        let (ours, empty) = (self.rate_of("P10 colloquy"), self.rate_of("P10 empty route"));
-        self.figure(targets::P10.measured(ours / empty, format!("{ours:.0} requests/s, an empty route {empty:.0}")));
-        Ok(())
-    }
-
-    /// P1s: the embedded store.
-    fn on_sqlite(&mut self) -> Result<()> {
-        let statements = Example::build("infra", "sqlite_ceiling", &self.target)?;
-        let data = self.scratch()?;
-        let server = self.build.serve("colloquy-sqlite", data.path(), None)?;
-        let tokens = server.sign_up(CLIENTS)?;
-        let turns = server.turns(&self.directory, "turns-sqlite", &tokens)?;
-        let file = data.path().join("yardstick.db");
-        for round in 1..=self.rounds {
-            say::step(format_args!("round {round} of {}: the statements on SQLite", self.rounds));
-            let rate = statements.measure(&[&file.to_string_lossy(), &self.seconds.to_string()])?;
-            self.report.yardsticks.entry("P1s sqlite").or_default().push(rate);
-            self.load("P1s colloquy", &turns, None)?;
-        }
-        let (ours, sqlite) = (self.rate_of("P1s colloquy"), self.yardstick("P1s sqlite"));
-        let latency = self.latency_of("P1s colloquy");
-        let how = format!("{ours:.0} turns/s ({latency}), one commit each {sqlite:.0}");
-        self.figure(targets::P1S.measured(ours / sqlite, how));
-        Ok(())
     }
 
     /// P8: how soon the embedded store's server is ready, and what it takes when nobody asks it anything.
@@ -274,6 +187,14 @@ impl Bench {
         let skipped = format!("{id}: {why}");
         say::error(format_args!("SKIPPED {skipped}"));
         self.report.skipped.push(skipped);
+    }
+
+    /// A database with Colloquy's schema and nothing in it; returns its URL.
+    fn database(&self, cluster: &Cluster, name: &str) -> Result<String> {
+        cluster.sql("postgres", &format!("CREATE DATABASE {name}"))?;
+        let url = cluster.url(name);
+        self.build.migrate(self.scratch()?.path(), &url)?;
+        Ok(url)
     }
 
     /// A data directory on the same disk as PostgreSQL's, gone after use.

@@ -20,6 +20,11 @@ const START_BOUND: Duration = Duration::from_secs(30);
 const LOGIN_CLIENTS: usize = 8;
 
 pub(crate) const QUESTION: &str = r#"{"question":"What did I ask you a moment ago, and what is next?"}"#;
+/// The same where it matters in which conversation it is said, or whether the answer streams.
+pub(crate) const QUESTION_TEXT: &str = "What did I ask you a moment ago, and what is next?";
+
+/// How many earlier turns the engine is told.
+pub(crate) const CONTEXT_TURNS: usize = 7;
 
 /// The release build, with the settings that every measurement shares.
 pub(crate) struct Build {
@@ -61,9 +66,20 @@ impl Build {
 
     /// Serves from `url`, or from the embedded store in `data`, and waits until it is ready.
     pub(crate) fn serve(&self, name: &'static str, data: &Path, url: Option<&str>) -> Result<Server> {
+        self.serve_with(name, data, url, &[])
+    }
+
+    /// The same with settings of its own, as variables of the environment.
+    pub(crate) fn serve_with(
+        &self,
+        name: &'static str,
+        data: &Path,
+        url: Option<&str>,
+        settings: &[(&str, &str)],
+    ) -> Result<Server> {
         let port = free_port()?;
         let mut command = self.command(data);
-        command.arg("serve").env("PORT", port.to_string());
+        command.arg("serve").env("PORT", port.to_string()).envs(settings.iter().copied());
         if let Some(url) = url {
             command.env("DATABASE_URL", url);
         }
@@ -89,7 +105,7 @@ impl Build {
             .env("COLLOQUY__ENGINE__SCRIPTED__FIRST_TOKEN_MS", "0")
             .env("COLLOQUY__ENGINE__SCRIPTED__TOKEN_MS", "0")
             .env("COLLOQUY__ENGINE__SCRIPTED__TOKENS", "12")
-            .env("COLLOQUY__CHAT__MAX_CONTEXT_TURNS", "7")
+            .env("COLLOQUY__CHAT__MAX_CONTEXT_TURNS", CONTEXT_TURNS.to_string())
             // The clients log in once and are measured for longer than a token usually lives.
             .env("COLLOQUY__AUTH__ACCESS_TOKEN_SECONDS", "7200")
             .env("COLLOQUY__RATE_LIMIT__ENABLED", "false")
@@ -111,6 +127,15 @@ impl Server {
             http::once(self.address, &http::request("POST", "/api/v1/users", None, Some(("application/json", &body))))?;
             access_token(&http::once(self.address, &login(client))?)
         })
+    }
+
+    /// A question in a conversation, or in the current one, answered whole or as a stream.
+    pub(crate) fn question(token: &str, conversation: Option<&str>, streams: bool) -> String {
+        let mut body = serde_json::json!({ "question": QUESTION_TEXT, "stream": streams });
+        if let Some(conversation) = conversation {
+            body["conversation_id"] = conversation.into();
+        }
+        http::request("POST", "/chat", Some(token), Some(("application/json", &body.to_string())))
     }
 
     pub(crate) fn turns(&self, directory: &Path, name: &str, tokens: &[String]) -> Result<Requests> {

@@ -70,7 +70,7 @@ fn paint(report: &Report, path: &Path) -> std::result::Result<(), Box<dyn std::e
 /// A score's share of the longest bar, in pixels.
 #[expect(clippy::cast_possible_truncation, reason = "the value is clamped to the width of the picture")]
 fn length(score: f64, longest: f64) -> i32 {
-    let share = if score.is_finite() { score / longest } else { 0.0 };
+    let share = if score.is_nan() { 0.0 } else { score / longest };
     (f64::from(LONGEST) * share.clamp(0.0, 1.0)).round() as i32
 }
 
@@ -92,5 +92,6 @@ mod tests {
         // The longest bar is the best figure: 2.345 of 1.5, against 0.3 of 0.4.
         assert_eq!(length(1.0, 2.0), LONGEST / 2);
         assert_eq!(length(f64::NAN, 2.0), 0);
+        assert_eq!(length(f64::INFINITY, 2.0), LONGEST);
     }
 }

@@ -84,6 +84,8 @@ impl Figure {
     pub(crate) fn score(&self) -> f64 {
         match self.target.bound {
             Bound::AtLeast => self.value / self.target.now,
+            // Less than nothing, as differences may turn out, could not be better.
+            Bound::AtMost if self.value <= 0.0 => f64::INFINITY,
             Bound::AtMost => self.target.now / self.value,
         }
     }
@@ -189,6 +191,7 @@ pub(crate) mod tests {
         // What could not be divided is not met.
         assert_eq!(verdict(RATIO, f64::NAN), Verdict::Missed);
         assert!((SPAN.measured(0.6, String::new()).score() - 0.5).abs() < 1e-9);
+        assert!(SPAN.measured(-0.1, String::new()).score() > 1e9);
     }
 
     #[test]

@@ -26,6 +26,27 @@ pub(crate) const P2: Target =
 pub(crate) const P3: Target =
     Target { id: "P3", what: "p99 ÷ p50 at half the rate", unit: "×", bound: Bound::AtMost, now: 6.0, aim: 3.0 };
 
+pub(crate) const P4: Target = Target {
+    id: "P4",
+    what: "first token, on top of upstream's",
+    unit: "ms",
+    bound: Bound::AtMost,
+    now: 2.0,
+    aim: 0.5,
+};
+
+pub(crate) const P5: Target =
+    Target { id: "P5", what: "memory of an open stream", unit: "KiB", bound: Bound::AtMost, now: 48.0, aim: 16.0 };
+
+pub(crate) const P6: Target = Target {
+    id: "P6",
+    what: "a turn after 100,000, against 10",
+    unit: "×",
+    bound: Bound::AtMost,
+    now: 1.15,
+    aim: 1.05,
+};
+
 pub(crate) const P8_START: Target =
     Target { id: "P8", what: "start to ready, embedded store", unit: "s", bound: Bound::AtMost, now: 0.3, aim: 0.1 };
 
