@@ -16,8 +16,8 @@ use tower_service::Service;
 
 use super::begun::begun;
 
-/// The most calls of a second that are counted. The crate goes through its whole window at every call, which is
-/// nothing for a language model and a millisecond for an engine that answers ten thousand questions a second.
+/// The most calls of a second that are counted. The crate goes through its whole window at every call, which is nothing
+/// for a language model, and much for an engine that answers ten thousand questions a second.
 const COUNTED_PER_SECOND: u32 = 100;
 
 /// What a model may get wrong before it is left alone, and how it gets back.
@@ -170,10 +170,10 @@ impl Service<Call> for Upstream {
 
     fn call(&mut self, call: Call) -> Self::Future {
         let Self { engine, era } = self.clone();
-        let began = era.load(Ordering::Acquire);
+        let admitted = era.load(Ordering::Acquire);
         Box::pin(async move {
             let begun = begun(&*engine, call.request).await;
-            if era.load(Ordering::Acquire) == began {
+            if era.load(Ordering::Acquire) == admitted {
                 return begun;
             }
             // Whoever asked takes it from there, and drops this future, of which the circuit then counts nothing.

@@ -60,7 +60,7 @@ async fn r16_it_opens_at_half_of_twenty_and_then_fails_at_once() {
         let error = engine.answer(request()).now_or_never().expect("an answer at once").map(drop).unwrap_err();
         assert_eq!((error.kind, fake.calls()), (UNAVAILABLE, 20));
         let after = error.retry_after.unwrap();
-        assert!((HOUR - Duration::from_secs(60)..=HOUR).contains(&after), "{after:?}");
+        assert!(after <= HOUR && after + Duration::from_secs(60) > HOUR, "{after:?}");
         let second = EngineRequest { model: Some(model("b")), ..request() };
         assert_eq!(engine.answer(second).await.map(drop).unwrap_err().kind, kind, "each model has its own");
         assert_eq!(fake.calls(), 21);
