@@ -70,13 +70,19 @@ pub fn engine(settings: &EngineSettings) -> engines::EngineSettings {
             EngineKind::OpenAi => engines::EngineKind::OpenAi,
             EngineKind::Scripted => engines::EngineKind::Scripted,
         },
+        fallback_model: unless_empty(&settings.fallback_model),
+        retries: settings.retries.get(),
+        first_token_timeout_ms: milliseconds(settings.first_token_timeout_ms.duration()),
+        progress_timeout_ms: milliseconds(settings.progress_timeout_ms.duration()),
+        max_seconds: settings.max_seconds.duration().as_secs(),
+        max_output_tokens: settings.max_output_tokens.get(),
+        max_output_bytes: settings.max_output_bytes.count(),
         openai: openai(&settings.openai),
         scripted: scripted(&settings.scripted),
     }
 }
 
 fn openai(settings: &OpenAiSettings) -> engines::OpenAiSection {
-    let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     engines::OpenAiSection {
         preset: unless_empty(&settings.preset),
         base_url: unless_empty(settings.base_url.as_str()),
@@ -84,8 +90,6 @@ fn openai(settings: &OpenAiSettings) -> engines::OpenAiSection {
         model: unless_empty(&settings.model),
         models: settings.models.clone(),
         connect_timeout_ms: milliseconds(settings.connect_timeout_ms.duration()),
-        first_token_timeout_ms: milliseconds(settings.first_token_timeout_ms.duration()),
-        progress_timeout_ms: milliseconds(settings.progress_timeout_ms.duration()),
     }
 }
 
@@ -99,6 +103,10 @@ fn scripted(settings: &ScriptedSettings) -> engines::ScriptedSection {
         endless: settings.endless,
         odd_utf8: settings.odd_utf8,
     }
+}
+
+fn unless_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn milliseconds(duration: Duration) -> u64 {

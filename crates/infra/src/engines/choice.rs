@@ -9,22 +9,26 @@ use domain::text::InvalidText;
 use secrecy::SecretString;
 
 use super::builtin::BuiltinEngine;
+use super::guard::{Caps, GuardSettings, Patience, guarded};
 use super::openai::presets::{PRESETS, Preset};
-use super::openai::{OpenAiConfigError, OpenAiEngine, OpenAiSettings};
+use super::openai::{OpenAiConfigError, OpenAiEngine, OpenAiSettings, TokenLimit};
 use super::scripted::ScriptedEngine;
 use super::settings::{EngineKind, EngineSettings, OpenAiSection};
 
 /// The environment: the value of a variable, if it is set.
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// How long to wait for token counts once a model has finished; the answer itself is complete.
+const EPILOGUE: Duration = Duration::from_secs(5);
+
 /// An engine, and what to tell the operator about it.
 #[derive(Clone)]
 pub struct ChosenEngine {
-    /// What answers.
+    /// What answers, guarded.
     pub engine: Arc<dyn ChatEngine>,
     /// Which engine it is, where it is and why it was chosen. There is no secret in it.
     pub description: String,
-    /// The same engine, if there is a server behind it that can be tried.
+    /// The same engine without its guards, if there is a server behind it that can be tried.
     pub server: Option<OpenAiEngine>,
 }
 
@@ -68,24 +72,75 @@ pub enum EngineConfigError {
     /// It is not known which model to ask.
     #[error("engine.openai.model: there must be a model; set it to a name that the server at {0} knows")]
     NoModel(String),
-    /// A timeout of nothing.
+    /// The second model cannot be asked.
+    #[error(
+        "engine.fallback_model: the engine does not offer {name:?}; use one of {offered}, add it to engine.openai.models, or leave it empty"
+    )]
+    Fallback {
+        /// What was configured.
+        name: String,
+        /// What there is.
+        offered: String,
+    },
+    /// A timeout or a cap of nothing.
     #[error("{0}: must be at least 1; leave it out for the default")]
-    ZeroTimeout(&'static str),
+    Zero(&'static str),
     /// There can be no client.
     #[error("engine.openai: {0}: {cause}; on Debian, install the package ca-certificates", cause = cause(.0))]
     Client(#[source] OpenAiConfigError),
 }
 
-/// The engine that the settings ask for.
-pub fn build(settings: EngineSettings, env: Environment<'_>) -> Result<ChosenEngine, EngineConfigError> {
+/// The engine that the settings ask for, guarded.
+pub fn build(mut settings: EngineSettings, env: Environment<'_>) -> Result<ChosenEngine, EngineConfigError> {
+    let guards = guards(&settings)?;
+    let second = settings.fallback_model.take().filter(|name| !name.is_empty());
+    let chosen = unguarded(settings, guards.patience, env)?;
+    let fallback = second.map(|name| fallback(name, &*chosen.engine)).transpose()?;
+    Ok(ChosenEngine { engine: guarded(chosen.engine, GuardSettings { fallback, ..guards }), ..chosen })
+}
+
+fn guards(settings: &EngineSettings) -> Result<GuardSettings, EngineConfigError> {
+    let unless_zero = |key, is_zero: bool| if is_zero { Err(EngineConfigError::Zero(key)) } else { Ok(()) };
+    unless_zero("engine.max_seconds", settings.max_seconds == 0)?;
+    unless_zero("engine.max_output_tokens", settings.max_output_tokens == 0)?;
+    unless_zero("engine.max_output_bytes", settings.max_output_bytes == 0)?;
+    Ok(GuardSettings {
+        patience: Patience {
+            first_token: timeout("engine.first_token_timeout_ms", settings.first_token_timeout_ms)?,
+            progress: timeout("engine.progress_timeout_ms", settings.progress_timeout_ms)?,
+        },
+        retries: settings.retries,
+        fallback: None,
+        caps: Caps {
+            time: Duration::from_secs(settings.max_seconds),
+            tokens: settings.max_output_tokens,
+            bytes: settings.max_output_bytes,
+        },
+    })
+}
+
+fn fallback(name: String, engine: &dyn ChatEngine) -> Result<ModelName, EngineConfigError> {
+    let models = engine.models();
+    let offered = models.iter().find(|model| model.name.as_str() == name);
+    offered.map(|model| model.name.clone()).ok_or_else(|| {
+        let offered: Vec<_> = models.iter().map(|model| format!("{:?}", model.name.as_str())).collect();
+        EngineConfigError::Fallback { name, offered: offered.join(", ") }
+    })
+}
+
+fn unguarded(
+    settings: EngineSettings,
+    patience: Patience,
+    env: Environment<'_>,
+) -> Result<ChosenEngine, EngineConfigError> {
     match settings.kind {
         EngineKind::Builtin => Ok(builtin("builtin (no model connected)")),
         EngineKind::Scripted => {
             let engine = Arc::new(ScriptedEngine::new(settings.scripted.into()));
             Ok(ChosenEngine { engine, description: "scripted (for development and tests)".to_owned(), server: None })
         }
-        EngineKind::OpenAi => openai(configured(settings.openai, env)?),
-        EngineKind::Auto => auto(settings.openai, env),
+        EngineKind::OpenAi => openai(configured(settings.openai, env)?, patience),
+        EngineKind::Auto => auto(settings.openai, patience, env),
     }
 }
 
@@ -94,7 +149,7 @@ fn builtin(description: &str) -> ChosenEngine {
 }
 
 /// The first preset whose key the environment has, else the built-in engine.
-fn auto(section: OpenAiSection, env: Environment<'_>) -> Result<ChosenEngine, EngineConfigError> {
+fn auto(section: OpenAiSection, patience: Patience, env: Environment<'_>) -> Result<ChosenEngine, EngineConfigError> {
     for preset in PRESETS {
         if let Some(variable) = preset.key_variable
             && let Some(key) = lookup(env, variable)
@@ -107,7 +162,7 @@ fn auto(section: OpenAiSection, env: Environment<'_>) -> Result<ChosenEngine, En
                 because: Some(format!("because {variable} is set")),
                 section,
             };
-            return openai(server);
+            return openai(server, patience);
         }
     }
     // Whoever configured a server and forgot the kind is told so.
@@ -154,7 +209,7 @@ fn configured(mut section: OpenAiSection, env: Environment<'_>) -> Result<Server
     Ok(Server { name, base_url, preset, key, because: None, section })
 }
 
-fn openai(server: Server) -> Result<ChosenEngine, EngineConfigError> {
+fn openai(server: Server, patience: Patience) -> Result<ChosenEngine, EngineConfigError> {
     let Server { name, base_url, preset, key, because, section } = server;
     let models = models(&section, preset, &base_url)?;
     let default = models.first().map(|model| model.as_str().to_owned()).unwrap_or_default();
@@ -171,9 +226,10 @@ fn openai(server: Server) -> Result<ChosenEngine, EngineConfigError> {
         models,
         provider: name.clone(),
         ask_for_usage: preset.is_none_or(|preset| preset.ask_for_usage),
+        token_limit: preset.map_or(TokenLimit::default(), |preset| preset.token_limit),
         connect_timeout: timeout("engine.openai.connect_timeout_ms", section.connect_timeout_ms)?,
-        first_token_timeout: timeout("engine.openai.first_token_timeout_ms", section.first_token_timeout_ms)?,
-        progress_timeout: timeout("engine.openai.progress_timeout_ms", section.progress_timeout_ms)?,
+        // Well before the model would be taken for dead, although it has finished.
+        epilogue: EPILOGUE.min(patience.progress / 2),
     })
     .map_err(|error| match error {
         OpenAiConfigError::NotHttp | OpenAiConfigError::CredentialsInUrl => EngineConfigError::BaseUrl(error),
@@ -217,7 +273,7 @@ fn models(
 
 fn timeout(key: &'static str, milliseconds: u64) -> Result<Duration, EngineConfigError> {
     if milliseconds == 0 {
-        return Err(EngineConfigError::ZeroTimeout(key));
+        return Err(EngineConfigError::Zero(key));
     }
     // A timer cannot be set for the end of the universe.
     Ok(Duration::from_millis(milliseconds).min(Duration::from_secs(24 * 60 * 60)))

@@ -5,10 +5,12 @@
 //! | [`builtin`] | a table of patterns; needs nothing and shows that memory works |
 //! | [`openai`] | any server that speaks OpenAI's chat completions |
 //! | [`scripted`] | whatever a test wants: slow, failing, silent, endless or odd answers |
+//! | [`guard`] | nothing by itself: timers, retries, a breaker, a second model and caps around each of them |
 //! | [`settings`] | what an operator may configure |
 //! | [`build()`] | from settings to an engine; `auto` is resolved here |
 
 pub mod builtin;
+pub mod guard;
 pub mod openai;
 pub mod scripted;
 pub mod settings;
@@ -19,7 +21,7 @@ use domain::conversation::ModelName;
 
 pub use builtin::BuiltinEngine;
 pub use choice::{ChosenEngine, EngineConfigError, build};
-pub use openai::{OpenAiConfigError, OpenAiEngine, OpenAiSettings};
+pub use openai::{OpenAiConfigError, OpenAiEngine, OpenAiSettings, TokenLimit};
 pub use scripted::{Script, ScriptedEngine};
 pub use settings::{EngineKind, EngineSettings, OpenAiSection, ScriptedSection};
 

@@ -9,15 +9,46 @@ use serde::{Deserialize, Deserializer};
 use super::scripted::Script;
 
 /// `engine`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
     /// `engine.kind`: what answers.
     pub kind: EngineKind,
+    /// `engine.fallback_model`: what is asked when the asked model fails.
+    pub fallback_model: Option<String>,
+    /// `engine.retries`: how often a question is asked again at the most.
+    pub retries: u32,
+    /// `engine.first_token_timeout_ms`.
+    pub first_token_timeout_ms: u64,
+    /// `engine.progress_timeout_ms`.
+    pub progress_timeout_ms: u64,
+    /// `engine.max_seconds`: the most time of an answer.
+    pub max_seconds: u64,
+    /// `engine.max_output_tokens`: its most tokens.
+    pub max_output_tokens: u32,
+    /// `engine.max_output_bytes`: its most bytes.
+    pub max_output_bytes: usize,
     /// `engine.openai`.
     pub openai: OpenAiSection,
     /// `engine.scripted`.
     pub scripted: ScriptedSection,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            kind: EngineKind::default(),
+            fallback_model: None,
+            retries: 1,
+            first_token_timeout_ms: 60_000,
+            progress_timeout_ms: 30_000,
+            max_seconds: 600,
+            max_output_tokens: 32_768,
+            max_output_bytes: 1024 * 1024,
+            openai: OpenAiSection::default(),
+            scripted: ScriptedSection::default(),
+        }
+    }
 }
 
 /// What answers.
@@ -52,24 +83,11 @@ pub struct OpenAiSection {
     pub models: Vec<String>,
     /// `connect_timeout_ms`.
     pub connect_timeout_ms: u64,
-    /// `first_token_timeout_ms`.
-    pub first_token_timeout_ms: u64,
-    /// `progress_timeout_ms`.
-    pub progress_timeout_ms: u64,
 }
 
 impl Default for OpenAiSection {
     fn default() -> Self {
-        Self {
-            preset: None,
-            base_url: None,
-            api_key: None,
-            model: None,
-            models: Vec::new(),
-            connect_timeout_ms: 5_000,
-            first_token_timeout_ms: 60_000,
-            progress_timeout_ms: 30_000,
-        }
+        Self { preset: None, base_url: None, api_key: None, model: None, models: Vec::new(), connect_timeout_ms: 5_000 }
     }
 }
 

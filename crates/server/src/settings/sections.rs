@@ -103,6 +103,13 @@ pub enum EngineKind {
 #[serde(deny_unknown_fields)]
 pub struct EngineSettings {
     pub kind: EngineKind,
+    pub fallback_model: String,
+    pub retries: Whole<0, 3>,
+    pub first_token_timeout_ms: Milliseconds<100, 3_600_000>,
+    pub progress_timeout_ms: Milliseconds<100, 3_600_000>,
+    pub max_seconds: Seconds<1, 86_400>,
+    pub max_output_tokens: Whole<1, 1_000_000>,
+    pub max_output_bytes: Whole<1024, 67_108_864>,
     pub openai: OpenAiSettings,
     pub scripted: ScriptedSettings,
 }
@@ -116,8 +123,6 @@ pub struct OpenAiSettings {
     pub model: String,
     pub models: Vec<String>,
     pub connect_timeout_ms: Milliseconds<100, 60_000>,
-    pub first_token_timeout_ms: Milliseconds<100, 3_600_000>,
-    pub progress_timeout_ms: Milliseconds<100, 3_600_000>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,3 +1,8 @@
+use domain::chat::{EngineErrorKind, EngineEvent, EngineRequest, FinishReason, Sampling};
+use domain::id::{ConversationId, TurnId, UserId};
+use futures_util::StreamExt as _;
+use uuid::Uuid;
+
 use super::*;
 
 const NOTHING: Environment<'_> = &|_| None;
@@ -75,6 +80,69 @@ fn a_server_is_named_by_its_address_or_by_a_preset() {
 }
 
 #[test]
+fn the_second_model_must_be_offered() {
+    let mut settings = openai_with(|section| {
+        section.preset = Some("ollama".to_owned());
+        section.models = vec!["a".to_owned(), "b".to_owned()];
+    });
+    for (second, is_accepted) in [("a", true), ("b", true), ("", true), ("c", false)] {
+        settings.fallback_model = Some(second.to_owned());
+        assert_eq!(build(settings.clone(), NOTHING).is_ok(), is_accepted, "{second}");
+    }
+}
+
+/// The scripted engine, as an operator gets it.
+async fn scripted(change: fn(&mut EngineSettings)) -> (String, Option<Result<FinishReason, EngineErrorKind>>) {
+    let mut settings = settings(EngineKind::Scripted);
+    change(&mut settings);
+    let request = EngineRequest {
+        turn_id: TurnId::from_uuid(Uuid::nil()),
+        conversation_id: ConversationId::from_uuid(Uuid::nil()),
+        user_id: UserId::from_uuid(Uuid::nil()),
+        model: None,
+        system: None,
+        context: Vec::new(),
+        question: "Why?".to_owned(),
+        sampling: Sampling::default(),
+    };
+    let (mut text, mut end) = (String::new(), None);
+    let mut events = match build(settings, NOTHING).unwrap().engine.answer(request).await {
+        Ok(events) => events,
+        Err(error) => return (text, Some(Err(error.kind))),
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(EngineEvent::Text(piece)) => text.push_str(&piece),
+            Ok(EngineEvent::Finish(reason)) => end = Some(Ok(reason)),
+            Ok(_) => {}
+            Err(error) => end = Some(Err(error.kind)),
+        }
+    }
+    (text, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_engine_is_guarded() {
+    let (text, end) = scripted(|_| {}).await;
+    assert!(text.ends_with("Why? 2 3 4 5 6 7 8 9 10 11 12") && end == Some(Ok(FinishReason::Stop)), "{text}");
+
+    let hung = |engine: &mut EngineSettings| engine.scripted.hang = true;
+    assert_eq!(scripted(hung).await.1, Some(Err(EngineErrorKind::Timeout)));
+    let hung_at_once = |engine: &mut EngineSettings| (engine.scripted.hang, engine.scripted.tokens) = (true, 0);
+    assert_eq!(scripted(hung_at_once).await, (String::new(), Some(Err(EngineErrorKind::Timeout))));
+
+    let endless = |engine: &mut EngineSettings| (engine.scripted.endless, engine.max_output_tokens) = (true, 1000);
+    let (text, end) = scripted(endless).await;
+    assert_eq!((text.len(), end), (4000, Some(Ok(FinishReason::Length))));
+    let long = |engine: &mut EngineSettings| (engine.scripted.endless, engine.max_output_bytes) = (true, 3333);
+    assert_eq!(scripted(long).await.0.len(), 3333);
+    let slow = |engine: &mut EngineSettings| {
+        (engine.scripted.endless, engine.scripted.token_ms, engine.max_seconds) = (true, 1000, 100);
+    };
+    assert_eq!(scripted(slow).await.1, Some(Err(EngineErrorKind::Timeout)));
+}
+
+#[test]
 fn a_providers_key_goes_to_no_other_address() {
     let section = OpenAiSection { base_url: Some("http://localhost:9/v1".to_owned()), ..OpenAiSection::default() };
     let server = configured(section, &|_| Some("sk-1".to_owned())).unwrap();
@@ -98,6 +166,11 @@ fn errors_name_the_key_and_the_way_out() {
             change(section);
         })
     };
+    let general = |change: fn(&mut EngineSettings)| {
+        let mut settings = settings(EngineKind::Scripted);
+        change(&mut settings);
+        settings
+    };
     for (settings, parts) in [
         (
             openai_with(|section| section.preset = Some("nope".to_owned())),
@@ -120,9 +193,17 @@ fn errors_name_the_key_and_the_way_out() {
         (local(|section| section.api_key = Some("a b".into())), ["engine.openai.api_key", "visible ASCII", "check"]),
         (local(|section| section.model = Some("\0".to_owned())), ["engine.openai.model", "U+0000", "knows"]),
         (local(|section| section.models = vec![" ".to_owned()]), ["engine.openai.models", "empty", "knows"]),
+        (general(|engine| engine.progress_timeout_ms = 0), ["engine.progress_timeout_ms", "at least 1", "default"]),
         (
-            local(|section| section.progress_timeout_ms = 0),
-            ["engine.openai.progress_timeout_ms", "at least 1", "default"],
+            general(|engine| engine.first_token_timeout_ms = 0),
+            ["engine.first_token_timeout_ms", "at least 1", "default"],
+        ),
+        (general(|engine| engine.max_seconds = 0), ["engine.max_seconds", "at least 1", "default"]),
+        (general(|engine| engine.max_output_tokens = 0), ["engine.max_output_tokens", "at least 1", "default"]),
+        (general(|engine| engine.max_output_bytes = 0), ["engine.max_output_bytes", "at least 1", "default"]),
+        (
+            general(|engine| engine.fallback_model = Some("gpt".to_owned())),
+            ["engine.fallback_model", "does not offer \"gpt\"", "use one of \"scripted\""],
         ),
     ] {
         let error = error(settings, NOTHING);

@@ -12,13 +12,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
 use super::chunk::Chunk;
-use super::failure::{Failures, silence};
+use super::failure::Failures;
 
 /// The longest line that is read, and the longest answer that may come as a whole, in bytes.
 pub(super) const MAX_LINE: usize = 1024 * 1024;
-
-/// How long to wait for token counts once the model has finished; the answer itself is complete.
-const EPILOGUE: Duration = Duration::from_secs(5);
 
 /// Room for the lines of a stream; it grows when a line needs more.
 const BUFFER: usize = 2 * 1024;
@@ -28,29 +25,31 @@ type Event = Result<EngineEvent, EngineError>;
 /// An answer while it is being read.
 ///
 /// What the model finished stays finished: once there is a finish reason, a connection that breaks, falls silent
-/// or speaks nonsense costs the token counts at most. That is why [`EngineEvent::Finish`] comes last.
+/// or speaks nonsense costs the token counts at most. That is why [`EngineEvent::Finish`] comes last. It is also the
+/// only silence that is timed here; that of a model is for whoever asks it.
 pub(super) struct Completion<R> {
     lines: FramedRead<R, LinesCodec>,
-    deadline: Instant,
-    progress_timeout: Duration,
+    epilogue: Duration,
     failures: Failures,
     has_text: bool,
     finish: Option<FinishReason>,
+    /// When it ends, once the model has finished.
+    deadline: Option<Instant>,
     usage: Option<Usage>,
     last_words: VecDeque<Event>,
     ended: bool,
 }
 
 impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
-    /// Reads `source`, of which there must be something to tell by `deadline`.
-    pub(super) fn new(source: R, deadline: Instant, progress_timeout: Duration, failures: Failures) -> Self {
+    /// Reads `source`, and waits so long for token counts once the model has finished.
+    pub(super) fn new(source: R, epilogue: Duration, failures: Failures) -> Self {
         Self {
             lines: FramedRead::with_capacity(source, LinesCodec::new_with_max_length(MAX_LINE), BUFFER),
-            deadline,
-            progress_timeout,
+            epilogue,
             failures,
             has_text: false,
             finish: None,
+            deadline: None,
             usage: None,
             last_words: VecDeque::new(),
             ended: false,
@@ -68,25 +67,31 @@ impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
 
     async fn next(&mut self) -> Option<Event> {
         while !self.ended {
-            match timeout_at(self.deadline, self.lines.next()).await {
-                Err(_) => self.end(Some(silence("no progress"))),
-                Ok(None) => self.end(None),
-                Ok(Some(Err(error))) => self.end(Some(broken(error))),
-                Ok(Some(Ok(line))) => match self.read(&line) {
+            match self.line().await {
+                None => self.end(None),
+                Some(Err(error)) => self.end(Some(broken(error))),
+                Some(Ok(line)) => match self.read(&line) {
                     Err(error) => self.end(Some(error)),
-                    Ok(text) if !text.is_empty() => return Some(Ok(EngineEvent::Text(text))),
-                    // The timeout looks at the clock only while there is nothing to read: a flood of comments
-                    // would go unnoticed.
-                    Ok(_) if Instant::now() >= self.deadline => self.end(Some(silence("no progress"))),
-                    Ok(_) => {}
+                    Ok(Some(event)) => return Some(Ok(event)),
+                    // Whoever waits has timers, which must be polled even if there is always a comment to read.
+                    Ok(None) => tokio::task::coop::consume_budget().await,
                 },
             }
         }
         self.last_words.pop_front()
     }
 
+    /// The next line; none if the stream or the epilogue is over.
+    async fn line(&mut self) -> Option<Result<String, LinesCodecError>> {
+        match self.deadline {
+            None => self.lines.next().await,
+            Some(deadline) if Instant::now() >= deadline => None,
+            Some(deadline) => timeout_at(deadline, self.lines.next()).await.ok()?,
+        }
+    }
+
     /// Takes a line, and gives back what it adds to the answer.
-    fn read(&mut self, line: &str) -> Result<String, EngineError> {
+    fn read(&mut self, line: &str) -> Result<Option<EngineEvent>, EngineError> {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field.trim_start_matches('\u{feff}') {
@@ -95,29 +100,29 @@ impl<R: AsyncRead + Send + Unpin + 'static> Completion<R> {
                     self.finish.get_or_insert(FinishReason::Stop);
                 }
                 self.end(None);
-                Ok(String::new())
+                Ok(None)
             }
             "data" if !value.trim().is_empty() => Ok(self.take(parse(value.as_bytes(), &self.failures)?)),
             // llama.cpp reports its failures in a field of their own.
             "error" => Err(self.failures.reported(&serde_json::from_str(value).unwrap_or_default())),
-            _ => Ok(String::new()),
+            _ => Ok(None),
         }
     }
 
-    fn take(&mut self, chunk: Chunk) -> String {
+    fn take(&mut self, chunk: Chunk) -> Option<EngineEvent> {
         self.usage = chunk.usage().or(self.usage);
         let finish = chunk.finish();
-        let is_progress = chunk.is_progress();
-        let text = chunk.into_text();
-        self.has_text |= !text.is_empty();
-        if is_progress || !text.is_empty() {
-            self.deadline = Instant::now() + self.progress_timeout;
-        }
         if finish.is_some() {
             self.finish = finish;
-            self.deadline = Instant::now() + self.progress_timeout.min(EPILOGUE);
+            self.deadline = Some(Instant::now() + self.epilogue);
         }
-        text
+        let is_progress = chunk.is_progress() || finish.is_some();
+        let text = chunk.into_text();
+        if text.is_empty() {
+            return is_progress.then_some(EngineEvent::Progress);
+        }
+        self.has_text = true;
+        Some(EngineEvent::Text(text))
     }
 
     fn end(&mut self, error: Option<EngineError>) {

@@ -12,10 +12,13 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// The most that is read of an error's body, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// How long an error's body may take. The status has said what matters; a body that hangs must not make a timeout of it.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 
 /// The most of it that gets into the log, in characters.
 const MAX_LOGGED: usize = 1024;
@@ -34,11 +37,12 @@ pub(super) struct Failures {
 
 impl Failures {
     /// A response that is not 200.
-    pub(super) async fn of_status(&self, response: Response, deadline: Instant) -> EngineError {
+    pub(super) async fn of_status(&self, response: Response) -> EngineError {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         // The status says enough if the body cannot be read.
-        let body = read_up_to(response, MAX_ERROR_BODY, deadline).await.unwrap_or_default();
+        let body = timeout(ERROR_BODY_TIME, read_up_to(response, MAX_ERROR_BODY)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
         self.log(&String::from_utf8_lossy(&body));
         let document: Value = serde_json::from_slice(&body).unwrap_or_default();
         let text = format!("status {}{}", status.as_u16(), self.names(document.get("error").unwrap_or(&document)));
@@ -93,11 +97,6 @@ fn identifier(name: &str) -> Option<&str> {
     (!name.is_empty() && name.len() <= MAX_NAME && name.chars().all(is_name)).then_some(name)
 }
 
-/// A server that did not say anything in time.
-pub(super) fn silence(what: &'static str) -> EngineError {
-    EngineError::new(EngineErrorKind::Timeout, format!("{what} within the configured time"))
-}
-
 /// A request that could not be sent, or whose connection broke.
 pub(super) fn transport(error: reqwest::Error) -> EngineError {
     let kind = if error.is_timeout() { EngineErrorKind::Timeout } else { EngineErrorKind::Unavailable };
@@ -111,19 +110,18 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 }
 
 /// A whole body, if it is no longer than `max` bytes.
-pub(super) async fn read_capped(response: Response, max: usize, deadline: Instant) -> Result<Vec<u8>, EngineError> {
-    let body = read_up_to(response, max + 1, deadline).await?;
+pub(super) async fn read_capped(response: Response, max: usize) -> Result<Vec<u8>, EngineError> {
+    let body = read_up_to(response, max + 1).await?;
     if body.len() > max {
         return Err(EngineError::new(EngineErrorKind::BadResponse, format!("the answer is longer than {max} bytes")));
     }
     Ok(body)
 }
 
-async fn read_up_to(mut response: Response, max: usize, deadline: Instant) -> Result<Vec<u8>, EngineError> {
+async fn read_up_to(mut response: Response, max: usize) -> Result<Vec<u8>, EngineError> {
     let mut body = Vec::new();
     while body.len() < max {
-        let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| silence("no end of the body"))?;
-        let Some(chunk) = chunk.map_err(transport)? else { break };
+        let Some(chunk) = response.chunk().await.map_err(transport)? else { break };
         let taken = chunk.len().min(max - body.len());
         body.extend_from_slice(&chunk[..taken]);
     }

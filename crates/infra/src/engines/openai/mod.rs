@@ -4,6 +4,9 @@
 //! The way of an answer: `request` writes what is sent, this module sends it and looks at the status, `failure`
 //! turns what went wrong into an [`EngineError`], `completion` reads the stream of `chunk`s.
 //! [`presets`] knows where the well-known servers are.
+//!
+//! There are no timers here but for connecting and for what comes after the end: a silent server is noticed by
+//! [`super::guard`], as that of every engine.
 
 mod chunk;
 mod completion;
@@ -22,11 +25,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
 use self::completion::{Completion, MAX_LINE};
 use self::failure::Failures;
+pub use self::request::TokenLimit;
 
 const PATIENCE_OF_A_CHECK: Duration = Duration::from_secs(5);
 
@@ -43,12 +47,13 @@ pub struct OpenAiSettings {
     pub provider: String,
     /// Whether to ask for token counts. Most servers need to be asked, but some refuse a request that does.
     pub ask_for_usage: bool,
+    /// What the server calls the most tokens of an answer.
+    pub token_limit: TokenLimit,
     /// The most time for a connection.
     pub connect_timeout: Duration,
-    /// The most time from sending the question to the first piece of the answer.
-    pub first_token_timeout: Duration,
-    /// The most time between two pieces of the answer. Comments that only keep the connection open are none.
-    pub progress_timeout: Duration,
+    /// How long to wait for token counts once the model has finished. It must be shorter than the time after which
+    /// whoever asks takes a model for dead, or the finish is lost.
+    pub epilogue: Duration,
 }
 
 /// Why there can be no engine with these settings.
@@ -123,12 +128,15 @@ impl OpenAiEngine {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop().pop().push("models");
         }
-        let deadline = Instant::now() + self.settings.connect_timeout.max(PATIENCE_OF_A_CHECK);
-        let response = self.send(self.client.get(url), deadline).await?;
+        let patience = self.settings.connect_timeout.max(PATIENCE_OF_A_CHECK);
+        let Ok(response) = timeout(patience, self.send(self.client.get(url))).await else {
+            return Err(EngineError::new(EngineErrorKind::Timeout, "no response within the configured time"));
+        };
+        let response = response?;
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(()),
             status if status.is_success() => Ok(()),
-            _ => Err(Failures { key: self.settings.api_key.clone() }.of_status(response, deadline).await),
+            _ => Err(Failures { key: self.settings.api_key.clone() }.of_status(response).await),
         }
     }
 
@@ -141,14 +149,11 @@ impl OpenAiEngine {
         model.ok_or_else(|| EngineError::new(EngineErrorKind::BadResponse, "the model is not on the engine's list"))
     }
 
-    async fn send(&self, mut request: RequestBuilder, deadline: Instant) -> Result<Response, EngineError> {
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, EngineError> {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        match timeout_at(deadline, request.send()).await {
-            Ok(response) => response.map_err(failure::transport),
-            Err(_) => Err(failure::silence("no response")),
-        }
+        request.send().await.map_err(failure::transport)
     }
 }
 
@@ -166,24 +171,22 @@ impl ChatEngine for OpenAiEngine {
     async fn answer(&self, request: EngineRequest) -> Result<EngineStream, EngineError> {
         let model = self.model(&request)?.clone();
         let chosen_here = request.model.is_none();
-        let deadline = Instant::now() + self.settings.first_token_timeout;
-        let body = request::body(request, &model, self.settings.ask_for_usage);
+        let body = request::body(request, &model, &self.settings);
         let question = self.client.post(self.url.clone()).header(ACCEPT, "text/event-stream").json(&body);
-        let response = self.send(question, deadline).await?;
+        let response = self.send(question).await?;
 
         let failures = Failures { key: self.settings.api_key.clone() };
         if response.status() != StatusCode::OK {
-            return Err(failures.of_status(response, deadline).await);
+            return Err(failures.of_status(response).await);
         }
         let named = stream::iter(chosen_here.then_some(Ok(EngineEvent::Model(model))));
         let answer = match media_type(&response).as_str() {
             "text/event-stream" => {
                 let bytes = response.bytes_stream().map_err(io::Error::other).boxed();
-                Completion::new(StreamReader::new(bytes), deadline, self.settings.progress_timeout, failures)
-                    .into_events()
+                Completion::new(StreamReader::new(bytes), self.settings.epilogue, failures).into_events()
             }
             "application/json" => {
-                let body = failure::read_capped(response, MAX_LINE, deadline).await?;
+                let body = failure::read_capped(response, MAX_LINE).await?;
                 stream::iter(completion::whole(&body, &failures)?.into_iter().map(Ok)).boxed()
             }
             other => {

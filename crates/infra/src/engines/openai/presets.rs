@@ -1,5 +1,7 @@
 //! Where the well-known servers are.
 
+use super::request::TokenLimit;
+
 /// A server that is known by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -13,11 +15,17 @@ pub struct Preset {
     pub default_model: Option<&'static str>,
     /// Whether it may be asked for token counts.
     pub ask_for_usage: bool,
+    /// What it calls the most tokens of an answer.
+    pub token_limit: TokenLimit,
 }
 
 /// All of them. `auto` takes the first whose key is there.
 pub const PRESETS: &[Preset] = &[
-    hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "gpt-6-luna"),
+    // OpenAI's newer models refuse what everybody else still calls it.
+    Preset {
+        token_limit: TokenLimit::MaxCompletionTokens,
+        ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "gpt-6-luna")
+    },
     hosted("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "claude-haiku-4-5"),
     hosted(
         "gemini",
@@ -53,9 +61,11 @@ impl Preset {
 }
 
 const fn hosted(name: &'static str, base_url: &'static str, key: &'static str, model: &'static str) -> Preset {
-    Preset { name, base_url, key_variable: Some(key), default_model: Some(model), ask_for_usage: true }
+    let token_limit = TokenLimit::MaxTokens;
+    Preset { name, base_url, key_variable: Some(key), default_model: Some(model), ask_for_usage: true, token_limit }
 }
 
 const fn local(name: &'static str, base_url: &'static str, model: Option<&'static str>) -> Preset {
-    Preset { name, base_url, key_variable: None, default_model: model, ask_for_usage: true }
+    let token_limit = TokenLimit::MaxTokens;
+    Preset { name, base_url, key_variable: None, default_model: model, ask_for_usage: true, token_limit }
 }

@@ -1,18 +1,22 @@
 //! Against a server on this machine that says exactly what a test wants, byte for byte.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use chrono::{DateTime, Utc};
-use domain::chat::{FinishReason, Generation, PastTurn, Sampling, StreamEnd};
+use domain::chat::{FinishReason, Generation, OutputTokens, PastTurn, Sampling, StreamEnd, Temperature};
 use domain::conversation::{SystemPrompt, Usage};
 use domain::id::{ConversationId, TurnId, UserId};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::guard::{Patience, Timed};
 use super::*;
 
 const KEY: &str = "sk-very-secret";
@@ -71,14 +75,24 @@ impl Server {
             models: vec![model("large"), model("small")],
             provider: "test".to_owned(),
             ask_for_usage: true,
+            token_limit: TokenLimit::MaxTokens,
             connect_timeout: BOUND,
-            first_token_timeout: BOUND,
-            progress_timeout: BOUND,
+            epilogue: BOUND,
         }
     }
 
     fn engine(&self) -> OpenAiEngine {
         OpenAiEngine::new(self.settings()).unwrap()
+    }
+
+    /// Waits until the client has closed every connection.
+    async fn is_left(&self) {
+        let closed = async {
+            while self.open.load(Ordering::SeqCst) > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(BOUND, closed).await.expect("the connection is closed");
     }
 }
 
@@ -175,7 +189,7 @@ impl Told {
     }
 }
 
-async fn ask(engine: &OpenAiEngine, request: EngineRequest) -> Told {
+async fn ask(engine: &dyn ChatEngine, request: EngineRequest) -> Told {
     tokio::time::timeout(BOUND, async {
         let mut told = Told::default();
         let mut events = match engine.answer(request).await {
@@ -189,6 +203,7 @@ async fn ask(engine: &OpenAiEngine, request: EngineRequest) -> Told {
                 Ok(EngineEvent::Usage(usage)) => told.usage = Some(usage),
                 Ok(EngineEvent::Finish(reason)) => told.finish = Some(reason),
                 Ok(EngineEvent::Model(name)) => told.model = Some(name.into_string()),
+                Ok(EngineEvent::Progress) => {}
                 Ok(event) => panic!("{event:?}"),
                 Err(error) => told.error = Some(error),
             }
@@ -257,6 +272,27 @@ async fn without_a_key_none_is_sent_and_without_a_model_the_first_is_asked() {
 }
 
 #[tokio::test]
+async fn sampling_is_sent_under_the_names_that_the_server_knows_and_only_if_it_is_said() {
+    let sampling = Sampling {
+        temperature: Some(Temperature::try_from(0.7).unwrap()),
+        max_output_tokens: Some(OutputTokens::try_from(100).unwrap()),
+    };
+    for (token_limit, sampling, expected) in [
+        (TokenLimit::MaxTokens, sampling, [json!(0.7), json!(100), Value::Null]),
+        (TokenLimit::MaxCompletionTokens, sampling, [json!(0.7), Value::Null, json!(100)]),
+        (TokenLimit::MaxTokens, Sampling::default(), [Value::Null, Value::Null, Value::Null]),
+    ] {
+        let mut server = Server::streaming(&(said("Yes") + DONE)).await;
+        let engine = OpenAiEngine::new(OpenAiSettings { token_limit, ..server.settings() }).unwrap();
+        ask(&engine, EngineRequest { sampling, ..request() }).await;
+        let sent = server.requests.recv().await.unwrap();
+        let body: Value = serde_json::from_str(sent.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let names = ["temperature", "max_tokens", "max_completion_tokens"];
+        assert_eq!(names.map(|name| body.get(name).cloned().unwrap_or_default()), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_is_not_on_the_list_is_not_asked_for() {
     let mut server = Server::streaming(DONE).await;
     let told = ask(&server.engine(), EngineRequest { model: Some(model("huge")), ..request() }).await;
@@ -308,7 +344,7 @@ async fn lenient_servers_are_understood() {
 }
 
 #[tokio::test]
-async fn characters_may_be_split_anywhere() {
+async fn r19_characters_may_be_split_anywhere() {
     let text = "שלום 🦀 e\u{301} \u{10ffff}";
     let stream = format!("{SSE}{}{DONE}", said(text));
     let pieces = stream.bytes().map(|byte| vec![byte]).collect();
@@ -318,8 +354,9 @@ async fn characters_may_be_split_anywhere() {
 }
 
 #[tokio::test]
-async fn nonsense_is_a_bad_response_and_what_came_before_is_kept() {
-    let long = said(&"x".repeat(2 * 1024 * 1024));
+async fn r19_nonsense_is_a_bad_response_and_what_came_before_is_kept() {
+    let long = said(&"x".repeat(10 * 1024 * 1024));
+    let unending = format!("data: {}", "x".repeat(10 * 1024 * 1024));
     for nonsense in [
         "data: {oops\n\n",
         "data: {\"choices\": 7}\n\n",
@@ -327,6 +364,7 @@ async fn nonsense_is_a_bad_response_and_what_came_before_is_kept() {
         "event: error\ndata: {\"error\": \"overloaded\"}\n\n",
         "error: {\"code\": 500, \"message\": \"overloaded\"}\n\n",
         &long,
+        &unending,
     ] {
         let told = told(&(said("half") + nonsense + &said(" more") + DONE)).await;
         assert_eq!(told.text, "half");
@@ -340,13 +378,13 @@ async fn nonsense_is_a_bad_response_and_what_came_before_is_kept() {
 }
 
 #[tokio::test]
-async fn a_long_line_within_the_limit_is_read() {
+async fn r19_a_long_line_within_the_limit_is_read() {
     let text = "x".repeat(1024 * 1000);
     assert_eq!(told(&(said(&text) + DONE)).await.text.len(), text.len());
 }
 
 #[tokio::test]
-async fn a_stream_without_its_end_is_not_finished() {
+async fn r19_a_stream_without_its_end_is_not_finished() {
     let cut = told(&said("half")).await;
     assert_eq!((cut.text.as_str(), cut.finish, cut.kind()), ("half", None, None));
     let mut generation = Generation::new(TurnId::from_uuid(Uuid::nil()), None, 0);
@@ -371,7 +409,7 @@ async fn a_connection_that_breaks_is_a_failure_until_the_model_has_finished() {
 }
 
 #[tokio::test]
-async fn silence_is_a_timeout_at_every_stage() {
+async fn r17_silence_and_comments_are_a_timeout_at_every_stage() {
     let whole_answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
     for (play, text) in [
         (Play::ThenSilence(String::new()), ""),
@@ -390,41 +428,65 @@ async fn silence_is_a_timeout_at_every_stage() {
     ] {
         let server = Server::playing(play).await;
         // Where a first piece is expected, it gets the time to arrive on a busy machine.
-        let first_token_timeout = if text.is_empty() { TICK } else { BOUND };
-        let settings = OpenAiSettings { first_token_timeout, progress_timeout: TICK, ..server.settings() };
-        let told = ask(&OpenAiEngine::new(settings).unwrap(), request()).await;
+        let first_token = if text.is_empty() { TICK } else { BOUND };
+        let patience = Patience { first_token, progress: TICK };
+        let told = ask(&Timed::new(Arc::new(server.engine()), patience), request()).await;
         assert_eq!((told.text.as_str(), told.kind()), (text, Some(EngineErrorKind::Timeout)));
+        server.is_left().await;
     }
 }
 
-/// What is told of a stream whose time was over before it began, so that only progress can save it.
-async fn told_too_late(events: &'static str) -> Vec<Result<EngineEvent, EngineErrorKind>> {
-    let failures = Failures { key: None };
-    let completion = Completion::new(events.as_bytes(), Instant::now(), BOUND, failures);
-    completion.into_events().map(|event| event.map_err(|error| error.kind)).collect().await
+/// Comments, of which the next is always there already; after a long time it ends, so that a test cannot hang.
+struct Comments(Instant);
+
+impl AsyncRead for Comments {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.0.elapsed() < BOUND {
+            buffer.put_slice(b":\n");
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 #[tokio::test]
-async fn a_flood_of_comments_is_noticed_although_there_is_always_something_to_read() {
-    let told = told_too_late(": a\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"late\"}}]}\n\n").await;
-    assert_eq!(told, [Err(EngineErrorKind::Timeout)]);
+async fn r17_a_flood_of_comments_lets_timers_run_although_there_is_always_something_to_read() {
+    let mut events = Completion::new(Comments(Instant::now()), BOUND, Failures { key: None }).into_events();
+    assert!(tokio::time::timeout(TICK, events.next()).await.is_err(), "the timer was not looked at");
 }
 
 #[tokio::test]
-async fn a_model_that_reasons_is_not_silent() {
+async fn r17_a_model_that_reasons_is_not_silent() {
     let events = concat!(
         "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n: a\n\n",
-        "data: {\"choices\":[{\"delta\":{\"content\":\"Yes\"}}]}\n\ndata: [DONE]\n\n"
+        "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\"}]}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\",\"reasoning\":\"\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Yes\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
     );
-    let told = told_too_late(events).await;
-    assert_eq!(told, [Ok(EngineEvent::Text("Yes".to_owned())), Ok(EngineEvent::Finish(FinishReason::Stop))]);
+    let completion = Completion::new(events.as_bytes(), BOUND, Failures { key: None });
+    let events: Vec<_> = completion.into_events().map(Result::unwrap).collect().await;
+    let progress = EngineEvent::Progress;
+    let [text, finish] = [EngineEvent::Text("Yes".to_owned()), EngineEvent::Finish(FinishReason::Stop)];
+    assert_eq!(events, [progress.clone(), progress.clone(), progress.clone(), text, progress, finish]);
 }
 
 #[tokio::test]
 async fn silence_after_the_finish_costs_nothing() {
     let server = Server::playing(Play::ThenSilence(SSE.to_owned() + &said("all") + &finished("stop"))).await;
-    let settings = OpenAiSettings { progress_timeout: TICK, ..server.settings() };
-    let told = ask(&OpenAiEngine::new(settings).unwrap(), request()).await;
+    let engine = OpenAiEngine::new(OpenAiSettings { epilogue: TICK / 2, ..server.settings() }).unwrap();
+    let patience = Patience { first_token: BOUND, progress: TICK };
+    let told = ask(&Timed::new(Arc::new(engine), patience), request()).await;
+    assert_eq!((told.text.as_str(), told.finish, told.kind()), ("all", Some(FinishReason::Stop), None));
+}
+
+#[tokio::test]
+async fn comments_after_the_finish_cost_nothing() {
+    let server =
+        Server::playing(Play::ThenForever(SSE.to_owned() + &said("all") + &finished("stop"), ": still there\n\n"))
+            .await;
+    let engine = OpenAiEngine::new(OpenAiSettings { epilogue: TICK, ..server.settings() }).unwrap();
+    let told = ask(&engine, request()).await;
     assert_eq!((told.text.as_str(), told.finish, told.kind()), ("all", Some(FinishReason::Stop), None));
 }
 
@@ -439,16 +501,11 @@ async fn an_answer_that_nobody_reads_any_more_is_stopped() {
     }
     assert_eq!(server.open.load(Ordering::SeqCst), 1);
     drop(events);
-    let closed = async {
-        while server.open.load(Ordering::SeqCst) > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(BOUND, closed).await.expect("the connection is closed");
+    server.is_left().await;
 }
 
 #[tokio::test]
-async fn a_server_that_is_too_busy_says_when_to_come_back() {
+async fn r15_a_server_that_is_too_busy_says_when_to_come_back() {
     let response = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nbusy".to_owned();
     let told = told_by_response(response).await;
     let error = told.error.unwrap();
@@ -498,11 +555,17 @@ async fn a_redirect_is_not_followed() {
 async fn an_endless_error_body_is_not_read_to_its_end() {
     let head = "HTTP/1.1 500 Oops\r\nconnection: close\r\n\r\n".to_owned();
     let server = Server::playing(Play::ThenForever(head, "the same error again and again, ")).await;
-    // Longer than anything may take here, so that it is not the timeout that ends the reading.
-    let settings = OpenAiSettings { first_token_timeout: BOUND * 2, ..server.settings() };
-    let told = ask(&OpenAiEngine::new(settings).unwrap(), request()).await;
+    let told = ask(&server.engine(), request()).await;
     assert_eq!(told.kind(), Some(EngineErrorKind::Unavailable));
     assert!(told.error.unwrap().to_string().len() < 2048);
+}
+
+#[tokio::test]
+async fn r15_an_error_whose_body_hangs_is_told_by_its_status() {
+    let head = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 99\r\n\r\n{".to_owned();
+    let server = Server::playing(Play::ThenSilence(head)).await;
+    let error = ask(&server.engine(), request()).await.error.unwrap();
+    assert_eq!((error.kind, error.retry_after), (EngineErrorKind::Unavailable, Some(Duration::from_secs(1))));
 }
 
 #[tokio::test]
