@@ -26,7 +26,7 @@ use actix_web::web::Data;
 use crate::error::ApiError;
 
 /// What [`crate::configure`] registered.
-fn registered<T: ?Sized + 'static>(request: &HttpRequest) -> Result<&Data<T>, ApiError> {
+pub(crate) fn registered<T: ?Sized + 'static>(request: &HttpRequest) -> Result<&Data<T>, ApiError> {
     let missing = || ApiError::internal().because(format!("{} is not registered", std::any::type_name::<T>()));
     request.app_data::<Data<T>>().ok_or_else(missing)
 }

@@ -1,6 +1,9 @@
-use actix_web::HttpResponse;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use domain::chat::{AcceptError, Ask, AskError, ChatService, Position, Read, ReadingService, RunningTurn, Started};
 use domain::conversation::{ConversationService, Turn};
 use domain::id::TurnId;
@@ -11,6 +14,7 @@ use tracing::Span;
 use crate::dto;
 use crate::error::ApiError;
 use crate::events::{Event, EventStream};
+use crate::extract::registered;
 
 /// How the asker wants to have the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,77 +28,96 @@ pub(crate) enum Delivery {
 }
 
 /// What asking takes, whichever endpoint one asks at.
-pub(crate) struct Asking<'a> {
-    pub(crate) caller: &'a Principal,
-    pub(crate) chat: &'a ChatService,
-    pub(crate) reading: &'a ReadingService,
-    pub(crate) conversations: &'a ConversationService,
-    pub(crate) sessions: &'a Data<dyn SessionWatch>,
+pub(crate) struct Asking {
+    chat: Data<ChatService>,
+    reading: Data<ReadingService>,
+    conversations: Data<ConversationService>,
+    sessions: Data<dyn SessionWatch>,
 }
 
-impl Asking<'_> {
+impl FromRequest for Asking {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let asking = || {
+            Ok(Self {
+                chat: registered::<ChatService>(request)?.clone(),
+                reading: registered::<ReadingService>(request)?.clone(),
+                conversations: registered::<ConversationService>(request)?.clone(),
+                sessions: registered::<dyn SessionWatch>(request)?.clone(),
+            })
+        };
+        ready(asking())
+    }
+}
+
+impl Asking {
     /// Asks, and responds as the asker wants it; `whole` makes the response of an answer that is there.
     ///
     /// The same request that is still being answered is 409, except where it can be joined: a stream is read along, and
     /// in the background the turn is told.
     pub(crate) async fn respond(
         &self,
+        caller: &Principal,
         ask: Ask,
         delivery: Delivery,
         whole: fn(Turn, bool) -> HttpResponse,
     ) -> Result<HttpResponse, ApiError> {
         match delivery {
             Delivery::Whole => {
-                let answered = self.chat.ask(self.caller, ask).await?;
+                let answered = self.chat.ask(caller, ask).await?;
                 Span::current().record("turn_id", tracing::field::display(answered.turn.id));
                 Ok(whole(answered.turn, answered.replayed))
             }
-            Delivery::Stream => self.stream(ask).await,
-            Delivery::Background => self.leave(ask).await,
+            Delivery::Stream => self.stream(caller, ask).await,
+            Delivery::Background => self.leave(caller, ask).await,
         }
     }
 
-    async fn stream(&self, ask: Ask) -> Result<HttpResponse, ApiError> {
-        match self.chat.start(self.caller, ask).await {
+    async fn stream(&self, caller: &Principal, ask: Ask) -> Result<HttpResponse, ApiError> {
+        match self.chat.start(caller, ask).await {
             Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader })) => {
                 Span::current().record("turn_id", tracing::field::display(turn_id));
-                let created = Event::created(turn_id, conversation_id, self.caller.session_id);
-                let events = EventStream::new(Some(created), reader.events(Position::START), self.session_ended());
+                let created = Event::created(turn_id, conversation_id, caller.session_id);
+                let events = EventStream::new(
+                    Some(created),
+                    reader.events(Position::START),
+                    session_ended(caller, &self.sessions),
+                );
                 Ok(events.respond(false))
             }
-            Ok(Started::Replayed(turn)) => Ok(self.read_from_the_start(self.reading.events_of(*turn, Position::START))),
+            Ok(Started::Replayed(turn)) => {
+                Ok(self.read_from_the_start(caller, self.reading.events_of(*turn, Position::START)))
+            }
             Err(AskError::Refused(AcceptError::InProgress { running })) => {
-                let read = self.reading.read(self.caller, running, Position::START).await?;
-                Ok(self.read_from_the_start(read.ok_or_else(ApiError::not_found)?))
+                let read = self.reading.read(caller, running, Position::START).await?;
+                Ok(self.read_from_the_start(caller, read.ok_or_else(ApiError::not_found)?))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn read_from_the_start(&self, Read { turn, events }: Read) -> HttpResponse {
+    fn read_from_the_start(&self, caller: &Principal, Read { turn, events }: Read) -> HttpResponse {
         let created = Event::created(turn.id, turn.conversation_id, turn.session_id);
-        EventStream::new(Some(created), events, self.session_ended()).respond(true)
+        EventStream::new(Some(created), events, session_ended(caller, &self.sessions)).respond(true)
     }
 
-    async fn leave(&self, ask: Ask) -> Result<HttpResponse, ApiError> {
-        let (turn_id, is_replayed) = match self.chat.start(self.caller, ask).await {
+    async fn leave(&self, caller: &Principal, ask: Ask) -> Result<HttpResponse, ApiError> {
+        let (turn_id, is_replayed) = match self.chat.start(caller, ask).await {
             Ok(Started::Running(running)) => (running.turn_id, false),
             Ok(Started::Replayed(turn)) => (turn.id, true),
             Err(AskError::Refused(AcceptError::InProgress { running })) => (running, true),
             Err(error) => return Err(error.into()),
         };
         Span::current().record("turn_id", tracing::field::display(turn_id));
-        let turn = self.conversations.turn(self.caller, turn_id).await?.ok_or_else(ApiError::not_found)?;
+        let turn = self.conversations.turn(caller, turn_id).await?.ok_or_else(ApiError::not_found)?;
         let mut response = HttpResponse::Accepted();
         response.insert_header((LOCATION, path_of(turn_id)));
         if is_replayed {
             response.insert_header(("Idempotent-Replayed", "true"));
         }
         Ok(response.json(dto::Turn::from(turn)))
-    }
-
-    fn session_ended(&self) -> BoxFuture<'static, ()> {
-        session_ended(self.caller, self.sessions)
     }
 }
 

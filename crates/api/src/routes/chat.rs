@@ -1,9 +1,8 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use domain::chat::{Ask, ChatService, IdempotencyClaim, ReadingService};
-use domain::conversation::{ConversationService, IncompleteReason, ModelName, Question, Turn};
+use domain::chat::{Ask, IdempotencyClaim};
+use domain::conversation::{IncompleteReason, ModelName, Question, Turn};
 use domain::id::SessionId;
-use domain::session::SessionWatch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -97,13 +96,9 @@ pub(crate) struct ChatResponse {
         EngineFailures,
     )
 )]
-#[expect(clippy::too_many_arguments, reason = "extractors: each says what the handler needs")]
 pub(crate) async fn ask(
     caller: Caller,
-    chat: Data<ChatService>,
-    reading: Data<ReadingService>,
-    conversations: Data<ConversationService>,
-    sessions: Data<dyn SessionWatch>,
+    asking: Asking,
     settings: Data<ApiSettings>,
     request: HttpRequest,
     body: Body,
@@ -114,14 +109,7 @@ pub(crate) async fn ask(
     settings.take_new_work()?;
     let idempotency = idempotency_claim(&request, &bytes)?;
     let (ask, delivery) = parse_json::<ChatRequest>(&bytes)?.into_ask(idempotency, wants_events(&request))?;
-    let asking = Asking {
-        caller: &caller.0,
-        chat: &chat,
-        reading: &reading,
-        conversations: &conversations,
-        sessions: &sessions,
-    };
-    asking.respond(ask, delivery, whole).await
+    asking.respond(&caller.0, ask, delivery, whole).await
 }
 
 fn whole(turn: Turn, is_replayed: bool) -> HttpResponse {

@@ -220,8 +220,8 @@ async fn a_turn_is_made_in_a_conversation_with_all_that_can_be_said() {
         assert_eq!(plan.turn.model, Some(model()));
         assert_eq!(plan.turn.metadata.pairs().get("a").map(String::as_str), Some("1"));
         assert_eq!((plan.on_busy, plan.on_disconnect), (OnBusy::Interrupt, OnDisconnect::Cancel));
-        assert_eq!(plan.sampling.temperature.map(|it| it.get()), Some(0.5));
-        assert_eq!(plan.sampling.max_output_tokens.map(|it| it.get()), Some(100));
+        assert_eq!(plan.sampling.temperature.map(domain::chat::Temperature::get), Some(0.5));
+        assert_eq!(plan.sampling.max_output_tokens.map(domain::chat::OutputTokens::get), Some(100));
         Ok(started(TurnState::Completed(answer("Yes.")), None))
     });
     let body = json!({

@@ -183,8 +183,8 @@ impl Feed {
                 state.stage = Stage::Told(std::mem::take(&mut outcome.told));
                 Some(outcome)
             }
-            stage => {
-                state.stage = stage;
+            concluded => {
+                state.stage = concluded;
                 None
             }
         }

@@ -3,12 +3,9 @@ use std::collections::BTreeMap;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use domain::chat::{
-    Ask, ChatService, IdempotencyClaim, OnBusy, OnDisconnect, OutputTokens, ReadingService, Sampling, Temperature,
-};
-use domain::conversation::{ConversationService, Metadata, ModelName, Question};
+use domain::chat::{Ask, IdempotencyClaim, OnBusy, OnDisconnect, OutputTokens, Sampling, Temperature};
+use domain::conversation::{Metadata, ModelName, Question};
 use domain::id::ConversationId;
-use domain::session::SessionWatch;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -91,13 +88,9 @@ pub(crate) struct NewTurn {
         EngineFailures,
     )
 )]
-#[expect(clippy::too_many_arguments, reason = "extractors: each says what the handler needs")]
 pub(crate) async fn ask(
     caller: Caller,
-    chat: Data<ChatService>,
-    reading: Data<ReadingService>,
-    conversations: Data<ConversationService>,
-    sessions: Data<dyn SessionWatch>,
+    asking: Asking,
     settings: Data<ApiSettings>,
     request: HttpRequest,
     path: Path<String>,
@@ -110,14 +103,7 @@ pub(crate) async fn ask(
     settings.take_new_work()?;
     let idempotency = idempotency_claim(&request, &bytes)?;
     let (ask, delivery) = parse_json::<NewTurn>(&bytes)?.into_ask(conversation, idempotency, wants_events(&request))?;
-    let asking = Asking {
-        caller: &caller.0,
-        chat: &chat,
-        reading: &reading,
-        conversations: &conversations,
-        sessions: &sessions,
-    };
-    asking.respond(ask, delivery, whole).await
+    asking.respond(&caller.0, ask, delivery, whole).await
 }
 
 fn whole(turn: domain::conversation::Turn, is_replayed: bool) -> HttpResponse {

@@ -49,7 +49,7 @@ impl Request {
                 Err(validation.into_error())
             }
         };
-        parsed.map_err(|error| Refused { error, idempotency_key: key })
+        parsed.map_err(|error| Refused::new(error, key))
     }
 }
 
@@ -117,13 +117,11 @@ impl Written {
 }
 
 fn turn_id(validation: &mut Validation, text: Option<&str>) -> Option<TurnId> {
-    match text {
-        Some(text) => validation.field("/turn_id", text.parse()).ok(),
-        None => {
-            validation.refuse("/turn_id", "is required");
-            None
-        }
-    }
+    let Some(text) = text else {
+        validation.refuse("/turn_id", "is required");
+        return None;
+    };
+    validation.field("/turn_id", text.parse()).ok()
 }
 
 /// A frame is its own request: sent again to the letter, it is the same one.
@@ -136,13 +134,13 @@ fn fingerprint(text: &str) -> Fingerprint {
 
 /// A frame that was not done, and what its sender calls it.
 pub(super) struct Refused {
-    error: ApiError,
+    error: Box<ApiError>,
     idempotency_key: Option<String>,
 }
 
 impl Refused {
-    pub(super) const fn new(error: ApiError, idempotency_key: Option<String>) -> Self {
-        Self { error, idempotency_key }
+    pub(super) fn new(error: ApiError, idempotency_key: Option<String>) -> Self {
+        Self { error: Box::new(error), idempotency_key }
     }
 }
 

@@ -38,7 +38,6 @@ use crate::services::ApiSettings;
         Failures,
     )
 )]
-#[expect(clippy::too_many_arguments, reason = "extractors: each says what the handler needs")]
 pub(crate) async fn connect(
     caller: Caller,
     chat: Data<ChatService>,
