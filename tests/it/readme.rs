@@ -1,4 +1,5 @@
-//! The README's `curl` lines work, as written and in that order, on a server that was just set up.
+//! The `curl` lines of the README and of the API's page work, as written and in that order, on a server that was just
+//! set up.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,12 +20,27 @@ curl() { command curl --silent --show-error --fail-with-body --max-time 20 --wri
 
 #[tokio::test]
 async fn the_curl_lines_of_the_readme_work() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(path).expect("there is a README.md");
-    let script = script_of(&readme);
+    let script = script_of(&page("README.md"));
     assert!(calls(&script) >= 3, "the README shows how to sign up, log in and chat: {script}");
     let server = fresh_server().await;
     assert_works(&script, &run(&script, &server).await);
+}
+
+#[tokio::test]
+async fn the_curl_lines_of_the_apis_page_work() {
+    let script = script_of(&page("docs/API.md"));
+    assert!(script.matches("curl -sN").count() >= 4, "the page shows how to stream, resume and cancel: {script}");
+    let server = fresh_server().await;
+    let ended = run(&script, &server).await;
+    assert_works(&script, &ended);
+    let count = |event: &str| ended.out.matches(&format!("event: {event}\n")).count();
+    assert_eq!(count("turn.created"), 3, "asked, read from the start, read in the background: {}", ended.out);
+    assert_eq!(count("turn.completed") + count("turn.cancelled"), 5, "each stream ends: {}", ended.out);
+}
+
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    std::fs::read_to_string(path).expect("there is that page")
 }
 
 #[tokio::test]

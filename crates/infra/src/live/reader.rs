@@ -66,6 +66,8 @@ impl Reader {
                 Next::Nothing => {}
             }
             tokio::select! {
+                // A turn that ends because the process stops is told to its end.
+                biased;
                 changed = self.changes.changed() => changed.ok()?,
                 () = self.closing.cancelled() => return None,
             }
