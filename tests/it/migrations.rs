@@ -50,7 +50,9 @@ fn a_limit_on_waiting_for_locks_is_not_for_migrations() {
     let settings = StoreSettings::Postgres(settings);
     std::thread::scope(|scope| {
         let replicas: Vec<_> = (0..8).map(|_| scope.spawn(|| migrate(&settings).unwrap())).collect();
-        replicas.into_iter().for_each(|replica| drop(replica.join().unwrap()));
+        for replica in replicas {
+            replica.join().unwrap();
+        }
     });
 }
 
