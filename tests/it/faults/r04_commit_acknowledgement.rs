@@ -72,3 +72,45 @@ async fn cut_acknowledgements(afterwards: Afterwards) {
         assert_eq!(without_answer, 0, "a statement that is repeated under the same id is stored once");
     }
 }
+
+#[tokio::test]
+async fn r4_an_end_that_was_not_acknowledged_is_the_same_turn() {
+    let installation = Installation::new(Backend::Postgres)
+        .answering(2, 0)
+        // Long enough that the turn is seen to run, and short enough that nothing else is stored meanwhile.
+        .set("engine.scripted.first_token_ms", 300);
+    let (proxy, through) = Proxy::before(installation.database().url());
+    let installation = installation.variable("DATABASE_URL", through).set("replica.lease_ms", 30_000);
+    let server = installation.start().await;
+    let ada = server.client().newcomer("ada").await;
+    let (mut asked, mut named) = (Vec::new(), 0);
+    for trial in 1..=scaled(10) {
+        let text = format!("trial {trial}");
+        let question = Question::from(text.as_str()).with_key(&format!("key-{trial}"));
+        let lose = async {
+            let running = eventually("the turn runs", async || ada.running_turn().await).await;
+            proxy.lose_the_next_answer();
+            running.id
+        };
+        let (first, running) = tokio::join!(ada.send(question.clone()), lose);
+        proxy.heal();
+        if first.status != 200 {
+            named += 1;
+            assert_eq!(first.problem(503, "store_unavailable").turn_id, Some(running), "it names what it is about");
+        }
+        let settled = eventually("the key settles it", async || {
+            let reply = ada.send(question.clone()).await;
+            (![503, 409].contains(&reply.status)).then_some(reply)
+        })
+        .await;
+        assert!(settled.is_replayed());
+        assert_eq!(settled.answer().turn_id, running);
+        asked.push(Asked { question: text, outcome: Outcome::of(&Ok(settled)) });
+    }
+    assert!(named > 0, "some ends were lost");
+    let [conversation] = ada.conversations().await[..] else { panic!("not one conversation") };
+    let turns = ada.settled_turns(conversation).await;
+    judge_conversation(&turns);
+    judge(&asked, &turns);
+    assert_eq!(turns.len(), asked.len(), "nothing was asked twice");
+}

@@ -58,8 +58,8 @@ async fn r7_the_excess_over_the_pool_is_refused_and_the_rest_is_served() {
 
     holder.batch_execute("ROLLBACK").unwrap();
     let replies = within_patience("all replies", join_all(reads)).await;
-    let served = replies.into_iter().filter(|reply| reply.as_ref().unwrap().status == 200).count();
-    assert_eq!(served, POOL, "whoever had a connection was served when the table was free");
+    let answered = replies.into_iter().filter(|reply| reply.as_ref().unwrap().status == 200).count();
+    assert_eq!(answered, POOL, "whoever had a connection was served when the table was free");
     let again = join_all((0..POOL * 2).map(|_| ada.get("/api/v1/conversations"))).await;
     assert!(again.iter().all(|reply| reply.status == 200), "it recovers at once: {again:?}");
     assert_eq!(ada.conversations().await, [conversation]);

@@ -52,7 +52,8 @@ async fn r8_one_key_over_two_replicas_is_one_stream_for_all_its_readers() {
     let callers = [ada.clone(), ada.at(&other)];
     let question = Question::from("Why?").with_key("once");
 
-    let streams = (0..REPEATED).map(async |number| callers[number % 2].stream(question.clone()).await.unwrap().into_transcript().await);
+    let streams = (0..REPEATED)
+        .map(async |number| callers[number % 2].stream(question.clone()).await.unwrap().into_transcript().await);
     let transcripts = within_patience("all streams", join_all(streams)).await;
     for transcript in &transcripts {
         assert_eq!((transcript.text.as_str(), transcript.end()), (text_of(10).as_str(), ("turn.completed", None)));

@@ -124,7 +124,8 @@ async fn full_and_healed(ada: &Caller, fill: impl Fn(), make_room: impl Fn()) {
         make_room();
         let text = format!("after {round}");
         let healed = eventually("it heals without a restart", async || {
-            let question = Question::from(text.as_str()).in_conversation(conversation).with_key(&text.replace(' ', "-"));
+            let question =
+                Question::from(text.as_str()).in_conversation(conversation).with_key(&text.replace(' ', "-"));
             let reply = ada.send(question).await;
             (reply.status == 200).then_some(reply)
         });

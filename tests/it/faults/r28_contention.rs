@@ -45,10 +45,8 @@ fn tries(database: &Database) -> u64 {
     database.texts("SELECT last_value::text AS value FROM tries")[0].as_deref().unwrap().parse().unwrap()
 }
 
-const CONTENTIONS: [(&str, &str); 2] = [
-    ("40001", "could not serialize access due to concurrent update"),
-    ("40P01", "deadlock detected"),
-];
+const CONTENTIONS: [(&str, &str); 2] =
+    [("40001", "could not serialize access due to concurrent update"), ("40P01", "deadlock detected")];
 
 #[tokio::test]
 async fn r28_contention_that_passes_is_not_noticed() {
@@ -58,7 +56,8 @@ async fn r28_contention_that_passes_is_not_noticed() {
             let answer = ada.ask(Question::from("What is my name?").with_key("k")).await;
             assert_eq!(answer.response, "Your name is Ada.");
             assert_eq!(tries(installation.database()), 3, "{change} fails twice with {code}");
-            let statuses: Vec<_> = ada.turns(answer.conversation_id).await.into_iter().map(|turn| turn.status).collect();
+            let statuses: Vec<_> =
+                ada.turns(answer.conversation_id).await.into_iter().map(|turn| turn.status).collect();
             assert_eq!(statuses, ["completed", "completed"]);
         }
     }

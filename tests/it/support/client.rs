@@ -196,7 +196,8 @@ impl Caller {
 
     /// One turn, once it runs no more.
     pub(crate) async fn ended_turn(&self, id: Uuid) -> Turn {
-        eventually("the turn has ended", async || Some(self.turn(id).await).filter(|turn| turn.status != "running")).await
+        eventually("the turn has ended", async || Some(self.turn(id).await).filter(|turn| turn.status != "running"))
+            .await
     }
 
     /// Stops the turn.

@@ -40,7 +40,9 @@ struct TextRow {
 
 enum Home {
     File(#[expect(dead_code, reason = "it is kept for its drop")] TempDir),
-    Server { name: String },
+    Server {
+        name: String,
+    },
     /// Whatever somebody else made and removes.
     Elsewhere,
 }

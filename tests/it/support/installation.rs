@@ -70,7 +70,9 @@ impl Installation {
 
     /// The same, where questions are answered with so many tokens, so far apart.
     pub(crate) fn answering(self, tokens: usize, gap_ms: u64) -> Self {
-        self.set("engine.kind", "scripted").set("engine.scripted.tokens", tokens).set("engine.scripted.token_ms", gap_ms)
+        self.set("engine.kind", "scripted")
+            .set("engine.scripted.tokens", tokens)
+            .set("engine.scripted.token_ms", gap_ms)
     }
 
     /// The same, where what is left of a dead server is noticed as soon as the settings allow. Not for tests with

@@ -12,9 +12,9 @@ pub(crate) enum Outcome {
     /// Acknowledged: it must be there once, and as it was told.
     Ok { turn_id: Uuid, response: String },
     /// Refused, or without an answer: no answer to it may be there.
-    Failed(String),
+    Failed(#[expect(dead_code, reason = "it is shown when the judge disagrees")] String),
     /// The connection broke, or the store was away: it may be there, once.
-    Unknown(String),
+    Unknown(#[expect(dead_code, reason = "it is shown when the judge disagrees")] String),
 }
 
 /// A question, and what became of it. No two questions of a test have the same text.

@@ -110,7 +110,11 @@ impl Drop for Upstream {
 
 /// The text of so many tokens.
 pub(crate) fn text_of(tokens: usize) -> String {
-    (1..=tokens).map(|number| format!("{number} ")).collect()
+    (1..=tokens).map(token).collect()
+}
+
+fn token(number: usize) -> String {
+    format!("{number} ")
 }
 
 /// An event that tells some text.
@@ -150,7 +154,7 @@ async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
 
 /// Whether there was a whole one.
 async fn read_request(socket: &mut TcpStream) -> bool {
-    let (mut received, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    let (mut received, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
     loop {
         match socket.read(&mut buffer).await {
             Ok(read @ 1..) => received.extend_from_slice(&buffer[..read]),
@@ -210,7 +214,7 @@ async fn answer(socket: &mut TcpStream, behaviour: Behaviour) -> bool {
 async fn say_tokens(socket: &mut TcpStream, count: usize, gap: Duration) -> bool {
     let mut stayed = socket.write_all(SSE.as_bytes()).await.is_ok();
     for number in 1..=count {
-        stayed = stayed && say(socket, &told(&format!("{number} ")), gap).await;
+        stayed = stayed && say(socket, &told(&token(number)), gap).await;
     }
     stayed
 }
