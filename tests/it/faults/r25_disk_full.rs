@@ -13,11 +13,16 @@ use uuid::Uuid;
 use crate::support::client::{Caller, Question};
 use crate::support::database::{Backend, Database};
 use crate::support::installation::{Installation, Server};
-use crate::support::outcomes::{Asked, Outcome, judge, judge_conversation};
+use crate::support::outcomes::{Asked, Outcome, Tally, judge, judge_conversation};
+use crate::support::reply::Reply;
 use crate::support::waiting::eventually;
 
 /// Room for the database of a few users, and for its log until it is folded in.
 const ROOM: &str = "size=8m";
+
+const CONVERSATIONS: usize = 10;
+/// Far more than there is ever room for.
+const MOST_QUESTIONS: usize = 1000;
 
 /// A disk of its own, which can be filled.
 struct SmallDisk {
@@ -100,44 +105,56 @@ fn limit_files(server: &Server, bytes: &str) {
 }
 
 async fn full_and_healed(ada: &Caller, fill: impl Fn(), make_room: impl Fn()) {
-    let conversation = ada.new_conversation().await;
+    let conversations = ada.new_conversations(CONVERSATIONS).await;
     let mut asked = Vec::new();
     for round in 0..3 {
-        ask(ada, conversation, &format!("before {round}"), &mut asked).await;
+        assert_eq!(ask(ada, conversations[0], &format!("before {round}"), &mut asked).await.status, 200);
         fill();
-        // What still fits into the pages that are there is taken.
-        let (mut refused, mut number) = (0, 0);
-        while refused < 5 {
-            number += 1;
-            let reply = ask(ada, conversation, &format!("while it is full {round}.{number}"), &mut asked).await;
-            if reply.status != 200 {
-                // A turn that was begun, and whose end found no room, keeps its conversation busy.
-                assert!([503, 409].contains(&reply.status), "{reply:?}");
-                assert!(reply.header("retry-after").is_some(), "{reply:?}");
-                refused += 1;
+        let (mut refused, mut others) = (0, conversations.iter().cycle());
+        for number in 1.. {
+            assert!(number < MOST_QUESTIONS, "it takes what there is no room for");
+            let text = format!("while it is full {round}.{number}");
+            let reply = ask(ada, *others.next().unwrap(), &text, &mut asked).await;
+            match reply.status {
+                // What still fits into the pages that are there is taken; if its end does not, it stays busy.
+                200 | 409 => {}
+                _ => {
+                    reply.problem(503, "store_unavailable");
+                    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+                    refused += 1;
+                }
             }
-            assert_eq!(ada.conversations().await, [conversation], "reads go on");
-            assert!(!ada.turns(conversation).await.is_empty(), "reads go on");
+            assert_eq!(ada.get("/api/v1/conversations?limit=100").await.status, 200, "reads go on");
+            assert!(!ada.turns(conversations[0]).await.is_empty(), "reads go on");
+            if refused == 5 {
+                break;
+            }
         }
         assert_eq!(ada.client().get("/healthz").await.status, 200);
-
         make_room();
-        let text = format!("after {round}");
-        let healed = eventually("it heals without a restart", async || {
+        for conversation in &conversations {
+            let text = format!("after {round} in {conversation}");
             let question =
-                Question::from(text.as_str()).in_conversation(conversation).with_key(&text.replace(' ', "-"));
-            let reply = ada.send(question).await;
-            (reply.status == 200).then_some(reply)
-        });
-        let outcome = Outcome::of(&Ok(healed.await));
-        asked.push(Asked { question: text, outcome });
+                Question::from(text.as_str()).in_conversation(*conversation).with_key(&text.replace(' ', "-"));
+            let healed = eventually("it heals without a restart", async || {
+                let reply = ada.send(question.clone()).await;
+                (reply.status == 200).then_some(reply)
+            });
+            let outcome = Outcome::of(&Ok(healed.await));
+            asked.push(Asked { question: text, outcome });
+        }
     }
-    let turns = ada.settled_turns(conversation).await;
-    judge_conversation(&turns);
-    judge(&asked, &turns);
+    let mut stored = Vec::new();
+    for conversation in conversations {
+        let turns = ada.settled_turns(conversation).await;
+        judge_conversation(&turns);
+        stored.extend(turns);
+    }
+    judge(&asked, &stored);
+    println!("R25: {:?}", Tally::of(&asked));
 }
 
-async fn ask(ada: &Caller, conversation: Uuid, text: &str, asked: &mut Vec<Asked>) -> crate::support::reply::Reply {
+async fn ask(ada: &Caller, conversation: Uuid, text: &str, asked: &mut Vec<Asked>) -> Reply {
     // Long, so that there is soon no page left for one more.
     let text = format!("{text}: {}", "x".repeat(16 * 1024));
     let reply = ada.send(Question::from(text.as_str()).in_conversation(conversation)).await;
