@@ -21,11 +21,11 @@ const KIB_FOR_EACH: usize = 64 * 2;
 
 #[tokio::test]
 async fn r13_readers_who_do_not_read_are_cut_and_cost_nobody_else_anything() {
-    let upstream = Upstream::start(Behaviour::Endless("x".repeat(1000), Duration::from_millis(2))).await;
+    let upstream = Upstream::start(Behaviour::Endless("x".repeat(1000), Duration::from_millis(5))).await;
     let installation = Installation::new(Backend::Postgres)
         .answered_by(&upstream)
         .set("server.stall_seconds", STALL.as_secs())
-        .set("engine.max_output_bytes", 100_000_000)
+        .set("engine.max_output_bytes", 50_000_000)
         .set("engine.max_output_tokens", 1_000_000);
     let server = installation.start().await;
     let ada = server.client().newcomer("ada").await;

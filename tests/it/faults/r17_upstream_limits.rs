@@ -51,7 +51,7 @@ async fn r18_an_endless_answer_is_ended_by_each_of_its_limits() {
     let word = "a whole word of text ";
     let endless = Behaviour::Endless(word.to_owned(), Duration::from_millis(5));
     for (limit, value) in
-        [("engine.max_output_tokens", 50), ("engine.max_output_bytes", 1000), ("engine.max_seconds", 1)]
+        [("engine.max_output_tokens", 50), ("engine.max_output_bytes", 1024), ("engine.max_seconds", 1)]
     {
         let (upstream, _server, ada) = scene(endless.clone(), &[(limit, value)]).await;
         let answer = ada.ask(Question::from("Why?")).await;
