@@ -206,3 +206,21 @@ fn events_are_the_same_in_whatever_pieces_they_come() {
         assert_eq!(transcript.end(), ("turn.completed", None), "what is not whole is not told");
     }
 }
+
+#[tokio::test]
+async fn a_reader_that_is_cut_has_what_was_whole_by_then() {
+    let event = |text: &str, end: usize| format!("event: turn.delta\nid: 0.{end}\ndata: {{\"text\":\"{text}\"}}\n\n");
+    let bytes = [event("🦀", 4), ": ping\n\n".to_owned(), event("שלום", 12)].concat().into_bytes();
+    let pieces = bytes.chunks(5).map(<[u8]>::to_vec).collect();
+    let upstream = super::upstream::Upstream::start(super::upstream::Behaviour::Bytes(pieces)).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for cut in [0, 1, 30, 44, 45, 80, bytes.len() - 1, bytes.len(), bytes.len() + 1] {
+        let stream = EventStream::open(http.post(upstream.base_url())).await.unwrap().cut_after(cut);
+        let whole = match cut {
+            _ if cut >= bytes.len() => "🦀שלום",
+            _ if cut >= event("🦀", 4).len() => "🦀",
+            _ => "",
+        };
+        assert_eq!(stream.into_transcript().await.text, whole, "after {cut} bytes");
+    }
+}

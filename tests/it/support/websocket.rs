@@ -17,18 +17,21 @@ pub(crate) struct WebSocket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Caller {
     /// Opens a connection; the status, if it is refused.
     pub(crate) async fn web_socket(&self) -> Result<WebSocket, u16> {
-        let address = self.client().address().replacen("http", "ws", 1);
-        let uri: Uri = format!("{address}/api/v1/ws").parse().unwrap();
-        let request = ClientRequestBuilder::new(uri).with_header("Authorization", self.authorization());
-        match within_patience("a WebSocket", connect_async(request)).await {
-            Ok((socket, _)) => Ok(WebSocket(socket)),
-            Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        WebSocket::open(self.client().address(), self.authorization()).await
     }
 }
 
 impl WebSocket {
+    async fn open(address: &str, authorization: String) -> Result<Self, u16> {
+        let uri: Uri = format!("{}/api/v1/ws", address.replacen("http", "ws", 1)).parse().unwrap();
+        let request = ClientRequestBuilder::new(uri).with_header("Authorization", authorization);
+        match within_patience("a WebSocket", connect_async(request)).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(crate) async fn send(&mut self, frame: &Value) {
         self.0.send(Message::text(frame.to_string())).await.unwrap();
     }
@@ -62,4 +65,23 @@ impl WebSocket {
 pub(crate) fn text_of(frames: &[Value]) -> String {
     let deltas = frames.iter().filter(|frame| frame["type"] == "turn.delta");
     deltas.map(|frame| frame["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn frames_and_the_code_of_the_end_are_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let heard = socket.next().await.unwrap().unwrap();
+        socket.send(Message::text(r#"{"type": "turn.delta", "text": "Hi"}"#)).await.unwrap();
+        socket.close(Some(CloseFrame { code: 4401.into(), reason: "".into() })).await.unwrap();
+        heard.into_text().unwrap().to_string()
+    });
+    let mut socket = WebSocket::open(&address, "Bearer x".to_owned()).await.ok().unwrap();
+    socket.send(&serde_json::json!({"type": "ping"})).await;
+    let frames = socket.until(&["turn.delta"]).await;
+    assert_eq!((text_of(&frames).as_str(), socket.next().await), ("Hi", Err(4401)));
+    assert_eq!(server.await.unwrap(), r#"{"type":"ping"}"#);
 }
