@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use crate::support::client::{Caller, Question};
@@ -73,11 +74,15 @@ async fn r12_a_second_sigterm_ends_at_once(backend: Backend) {
 
 /// Many readers, each of whom has heard something.
 async fn streaming(ada: &Caller) -> JoinSet<Transcript> {
-    let mut readers = JoinSet::new();
-    for conversation in ada.new_conversations(scaled(20)).await {
+    let conversations = ada.new_conversations(scaled(20)).await;
+    let begun = conversations.into_iter().map(async |conversation| {
         let mut stream = ada.stream(Question::from("Why?").in_conversation(conversation)).await.unwrap();
         let mut transcript = Transcript::default();
         transcript.hear_until(&mut stream, "turn.delta").await;
+        (stream, transcript)
+    });
+    let mut readers = JoinSet::new();
+    for (mut stream, mut transcript) in join_all(begun).await {
         readers.spawn(async move {
             transcript.hear_all(&mut stream).await;
             transcript
