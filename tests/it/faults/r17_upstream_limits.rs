@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::support::client::{Caller, Question};
 use crate::support::database::Backend;
 use crate::support::installation::{Installation, Server};
-use crate::support::reply::Answer;
+use crate::support::proxy::Proxy;
+use crate::support::reply::{Answer, Turn};
 use crate::support::upstream::{Behaviour, Upstream, text_of};
+use crate::support::waiting::eventually;
 
 /// A server whose engine is limited so, and somebody to ask.
 async fn scene(behaviour: Behaviour, limits: &[(&str, u64)]) -> (Upstream, Server, Caller) {
@@ -44,6 +46,26 @@ async fn r17_silence_from_the_start_is_a_failure() {
         ada.send("Why?").await.problem(504, "engine_timeout");
         upstream.left_by(1).await;
     }
+}
+
+#[tokio::test]
+async fn r17_a_network_that_swallows_everything_ends_a_turn_with_what_it_had() {
+    let upstream = Upstream::start(Behaviour::Endless("again ".to_owned(), Duration::from_millis(10))).await;
+    let proxy = Proxy::start(upstream.address());
+    let installation = Installation::new(Backend::Sqlite).answered_at(proxy.address());
+    let server = installation.set("engine.progress_timeout_ms", 1000).start().await;
+    let ada = server.client().newcomer("ada").await;
+    let swallow = async {
+        let has_text = |turn: &Turn| turn.response.as_deref().is_some_and(|text| !text.is_empty());
+        eventually("the turn has some text", async || ada.running_turn().await.filter(has_text)).await;
+        proxy.swallow();
+    };
+    let (answer, ()) = tokio::join!(ada.ask("Why?"), swallow);
+    assert_eq!(reason(&answer), ("incomplete", Some("upstream_timeout")));
+    assert!(answer.response.starts_with("again again "), "{answer:?}");
+    assert_eq!(upstream.calls(), 1);
+    proxy.heal();
+    upstream.left_by(1).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! An upstream whose stream is broken (R19, R20): nothing panics, what was told is kept, and nothing is begun again.
 
+use std::time::Duration;
+
 use crate::support::client::{Caller, Question};
 use crate::support::database::Backend;
 use crate::support::installation::{Installation, Server};
-use crate::support::upstream::{Behaviour, Upstream, finished, told};
+use crate::support::proxy::{Direction, Proxy};
+use crate::support::upstream::{Behaviour, Upstream, finished, text_of, told};
 
 async fn scene(pieces: Vec<Vec<u8>>) -> (Upstream, Server, Caller) {
     let upstream = Upstream::start(Behaviour::Bytes(pieces)).await;
@@ -70,6 +73,38 @@ async fn r19_a_stream_that_is_broken_from_the_start_is_a_failure() {
         assert!(upstream.calls() <= 2, "{what}: {} attempts", upstream.calls());
         is_well(server).await;
     }
+}
+
+#[tokio::test]
+async fn r19_a_connection_that_is_cut_anywhere_keeps_what_was_told() {
+    let upstream = Upstream::start(Behaviour::Tokens(40, Duration::from_millis(2))).await;
+    let proxy = Proxy::start(upstream.address());
+    let server = Installation::new(Backend::Sqlite).answered_at(proxy.address()).start().await;
+    let ada = server.client().newcomer("ada").await;
+    let (mut partial, mut nothing) = (0, 0);
+    // The head is about 80 bytes, and each token 50.
+    for bytes in (0..2000).step_by(97) {
+        let calls = upstream.calls();
+        proxy.cut_after(Direction::ToClient, bytes);
+        let reply = ada.send("Why?").await;
+        if reply.status == 200 {
+            let answer = reply.answer();
+            // Cut before the first token, the question may have been asked again, and then the way was free.
+            let is_whole = answer.status == "completed" && upstream.calls() == calls + 2;
+            let reason = answer.incomplete_reason.as_deref();
+            let is_partial = reason == Some("upstream_error") && upstream.calls() == calls + 1;
+            assert!(is_whole || is_partial, "after {bytes} bytes: {answer:?}");
+            assert!(text_of(40).starts_with(&answer.response) && !answer.response.is_empty(), "{answer:?}");
+            partial += usize::from(is_partial);
+        } else {
+            assert!([502, 503].contains(&reply.status), "after {bytes} bytes: {reply:?}");
+            nothing += 1;
+        }
+    }
+    println!("R19: cut at 21 places, {partial} with text and {nothing} without");
+    assert!(partial > 10, "only {partial} were cut in their text");
+    proxy.heal();
+    is_well(server).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -63,8 +64,13 @@ impl Installation {
 
     /// The same, where questions are answered by an OpenAI-compatible server.
     pub(crate) fn answered_by(self, upstream: &Upstream) -> Self {
+        self.answered_at(upstream.address())
+    }
+
+    /// The same, where such a server is found at that address.
+    pub(crate) fn answered_at(self, address: SocketAddr) -> Self {
         self.set("engine.kind", "openai")
-            .set("engine.openai.base_url", upstream.base_url())
+            .set("engine.openai.base_url", format!("http://{address}/v1"))
             .set("engine.openai.model", MODEL)
     }
 

@@ -215,7 +215,8 @@ async fn a_reader_that_is_cut_has_what_was_whole_by_then() {
     let upstream = super::upstream::Upstream::start(super::upstream::Behaviour::Bytes(pieces)).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for cut in [0, 1, 30, 44, 45, 80, bytes.len() - 1, bytes.len(), bytes.len() + 1] {
-        let stream = EventStream::open(http.post(upstream.base_url())).await.unwrap().cut_after(cut);
+        let stream =
+            EventStream::open(http.post(format!("http://{}", upstream.address()))).await.unwrap().cut_after(cut);
         let whole = match cut {
             _ if cut >= bytes.len() => "🦀שלום",
             _ if cut >= event("🦀", 4).len() => "🦀",

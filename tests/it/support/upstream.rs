@@ -62,9 +62,9 @@ impl Upstream {
         upstream
     }
 
-    /// As `engine.openai.base_url` has it.
-    pub(crate) fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Answers the next requests so, one after the other, and from then on as it did the last of them.
