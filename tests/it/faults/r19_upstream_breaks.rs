@@ -107,27 +107,45 @@ async fn r19_a_connection_that_is_cut_anywhere_keeps_what_was_told() {
     is_well(server).await;
 }
 
+/// Ways to fail after the first token, each of which would be worth another attempt before it.
+fn failing() -> [Behaviour; 3] {
+    let overloaded = b"data: {\"error\": {\"message\": \"too busy\", \"type\": \"server_error\", \"code\": 503}}\n\n";
+    [
+        Behaviour::BreaksAfter(1),
+        Behaviour::Bytes(vec![told("1 "), overloaded.to_vec()]),
+        Behaviour::Bytes(vec![told("1 ")]),
+    ]
+}
+
 #[tokio::test]
 async fn r20_what_fails_after_its_first_token_is_never_begun_again() {
-    let (upstream, server, ada) = scene(vec![told("half ")]).await;
-    let question = Question::from("Why?").with_key("k");
-    let first = ada.ask(question.clone()).await;
-    assert_eq!((first.status.as_str(), first.response.as_str()), ("incomplete", "half "));
-    assert_eq!(upstream.calls(), 1);
+    for behaviour in failing() {
+        let upstream = Upstream::start(behaviour.clone()).await;
+        let server = Installation::new(Backend::Sqlite).answered_by(&upstream).start().await;
+        let ada = server.client().newcomer("ada").await;
+        let question = Question::from("Why?").with_key("k");
+        let first = ada.ask(question.clone()).await;
+        assert_eq!((first.status.as_str(), first.response.as_str()), ("incomplete", "1 "), "{behaviour:?}");
+        assert_eq!(upstream.calls(), 1, "{behaviour:?}");
 
-    let again = ada.send(question).await;
-    assert!(again.is_replayed());
-    assert_eq!((again.answer().turn_id, again.answer().response.as_str()), (first.turn_id, "half "));
-    assert_eq!(upstream.calls(), 1, "a key gives what is stored");
-    is_well(server).await;
+        let again = ada.send(question).await;
+        assert!(again.is_replayed());
+        assert_eq!((again.answer().turn_id, again.answer().response.as_str()), (first.turn_id, "1 "));
+        assert_eq!(upstream.calls(), 1, "a key gives what is stored");
+        is_well(server).await;
+    }
 }
 
 #[tokio::test]
 async fn r20_a_stream_that_fails_after_its_first_token_says_so_to_its_reader() {
-    let (upstream, server, ada) = scene(vec![told("half ")]).await;
-    let transcript = ada.stream("Why?").await.unwrap().into_transcript().await;
-    assert_eq!((transcript.text.as_str(), transcript.end()), ("half ", ("turn.incomplete", Some("upstream_error"))));
-    let deltas = transcript.events.iter().filter(|event| event.name == "turn.delta").count();
-    assert_eq!((deltas, upstream.calls()), (1, 1));
-    is_well(server).await;
+    for behaviour in failing() {
+        let upstream = Upstream::start(behaviour.clone()).await;
+        let server = Installation::new(Backend::Sqlite).answered_by(&upstream).start().await;
+        let ada = server.client().newcomer("ada").await;
+        let transcript = ada.stream("Why?").await.unwrap().into_transcript().await;
+        assert_eq!((transcript.text.as_str(), transcript.end()), ("1 ", ("turn.incomplete", Some("upstream_error"))));
+        let deltas = transcript.events.iter().filter(|event| event.name == "turn.delta").count();
+        assert_eq!((deltas, upstream.calls()), (1, 1), "{behaviour:?}");
+        is_well(server).await;
+    }
 }

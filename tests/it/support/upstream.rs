@@ -30,6 +30,8 @@ pub(crate) enum Behaviour {
     SilentAfter(usize),
     /// So many tokens, and then comments for as long as the client listens.
     CommentsAfter(usize),
+    /// So many tokens, and then the connection breaks, although more was promised.
+    BreaksAfter(usize),
     /// That status and no answer, with that `Retry-After`.
     Status(u16, Option<u64>),
     /// Those bytes after the head, each piece in a packet of its own, and then the connection is closed.
@@ -199,6 +201,14 @@ async fn answer(socket: &mut TcpStream, behaviour: Behaviour) -> bool {
                 while say(socket, b": still there\n\n", Duration::from_millis(20)).await {}
             }
             false
+        }
+        Behaviour::BreaksAfter(count) => {
+            let head = SSE.replace("connection: close", "content-length: 1000000");
+            let mut stayed = socket.write_all(head.as_bytes()).await.is_ok();
+            for number in 1..=count {
+                stayed = stayed && say(socket, &told(&token(number)), Duration::ZERO).await;
+            }
+            stayed
         }
         Behaviour::Bytes(pieces) => {
             let mut stayed = socket.write_all(SSE.as_bytes()).await.is_ok();
