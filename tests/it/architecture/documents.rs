@@ -1,6 +1,6 @@
 //! What can be sent and what can be set is written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::ErrorCode;
 
@@ -15,6 +15,21 @@ fn every_error_code_is_in_the_list_of_errors() {
 fn every_key_is_in_the_list_of_settings() {
     let [defaults, document] = ["config/default.toml", "docs/CONFIG.md"].map(|file| read(root().join(file)));
     assert_none(&undocumented_keys(&defaults, &document));
+}
+
+#[test]
+fn every_fault_test_is_in_the_list_of_promises() {
+    let sources = rust_files_below("tests/it/faults");
+    assert_none(&unlisted_tests(&sources, &read(root().join("docs/RELIABILITY.md"))));
+}
+
+#[test]
+fn a_fault_test_that_is_missing_is_noticed() {
+    let notice = |source: &str, document: &str, expected| {
+        assert_noticed(&unlisted_tests(source, document), expected);
+    };
+    notice("async fn r1_lost()", "`r1_found`, `r1_lost`", "there is no r1_found");
+    notice("async fn r1_lost()\nasync fn r2_found(backend: Backend)", "`r2_found`", "r1_lost is missing");
 }
 
 #[test]
@@ -50,6 +65,25 @@ fn undocumented_keys(defaults: &str, document: &str) -> Vec<String> {
     let missing = missing.map(|(key, default)| format!("{key} = {default} is missing"));
     let known = rows.keys().filter(|key| key.contains('.') && !keys.contains_key(**key));
     missing.chain(known.map(|key| format!("there is no {key}"))).collect()
+}
+
+/// Tests are named after their row: `r`, its number, and what they show.
+fn unlisted_tests(sources: &str, document: &str) -> Vec<String> {
+    let is_of_row = |name: &str| {
+        name.strip_prefix('r')
+            .and_then(|rest| rest.split_once('_'))
+            .is_some_and(|(row, _)| !row.is_empty() && row.chars().all(|character| character.is_ascii_digit()))
+    };
+    let functions = sources.split("async fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    let there: BTreeSet<&str> = functions.filter(|name| is_of_row(name)).collect();
+    let told: BTreeSet<&str> = document.split('`').filter(|word| is_of_row(word) && !word.contains(' ')).collect();
+    let missing = there.difference(&told).map(|name| format!("{name} is missing"));
+    missing.chain(told.difference(&there).map(|name| format!("there is no {name}"))).collect()
+}
+
+fn rust_files_below(folder: &str) -> String {
+    let files = std::fs::read_dir(root().join(folder)).unwrap();
+    files.map(|file| read(file.unwrap().path())).collect()
 }
 
 /// The tables' rows that begin with something in backticks, and what their second column says.

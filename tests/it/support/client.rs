@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::installation::Server;
 use super::reply::{Answer, List, Reply, Turn};
-use super::waiting::PATIENCE;
+use super::waiting::{PATIENCE, eventually};
 
 /// The password of every account in the tests.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -61,6 +61,11 @@ impl Client {
         sent(self.request(Method::GET, path)).await
     }
 
+    /// `http://` and where the server listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Makes an account of that name.
     pub(crate) async fn sign_up(&self, name: &str) {
         let account = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
@@ -101,6 +106,16 @@ impl Caller {
         self.client.request(method, path).bearer_auth(&self.token)
     }
 
+    /// What a request that is made by hand says in `Authorization`.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// The server that is talked to.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         sent(self.request(Method::GET, path)).await
     }
@@ -111,12 +126,17 @@ impl Caller {
 
     /// Asks, and gives whatever came of it; an error if the connection broke.
     pub(crate) async fn try_send(&self, question: impl Into<Question>) -> reqwest::Result<Reply> {
+        Reply::read(self.chat(question).send().await?).await
+    }
+
+    /// The request that asks.
+    pub(crate) fn chat(&self, question: impl Into<Question>) -> reqwest::RequestBuilder {
         let Question { body, key } = question.into();
-        let mut request = self.request(Method::POST, "/chat").json(&body);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+        let request = self.request(Method::POST, "/chat").json(&body);
+        match key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
         }
-        Reply::read(request.send().await?).await
     }
 
     /// Asks, and gives whatever the server says.
@@ -156,6 +176,35 @@ impl Caller {
         }
     }
 
+    /// So many new, empty conversations.
+    pub(crate) async fn new_conversations(&self, count: usize) -> Vec<Uuid> {
+        let mut made = Vec::new();
+        for _ in 0..count {
+            made.push(self.new_conversation().await);
+        }
+        made
+    }
+
+    /// The conversation's turns, once none of them runs any more.
+    pub(crate) async fn settled_turns(&self, conversation: Uuid) -> Vec<Turn> {
+        eventually("no turn is running", async || {
+            let turns = self.turns(conversation).await;
+            turns.iter().all(|turn| turn.status != "running").then_some(turns)
+        })
+        .await
+    }
+
+    /// One turn, once it runs no more.
+    pub(crate) async fn ended_turn(&self, id: Uuid) -> Turn {
+        eventually("the turn has ended", async || Some(self.turn(id).await).filter(|turn| turn.status != "running"))
+            .await
+    }
+
+    /// Stops the turn.
+    pub(crate) async fn cancel(&self, turn: Uuid) -> Reply {
+        sent(self.request(Method::POST, &format!("/api/v1/turns/{turn}/cancel"))).await
+    }
+
     /// One turn.
     pub(crate) async fn turn(&self, id: Uuid) -> Turn {
         self.get(&format!("/api/v1/turns/{id}")).await.body(200)
@@ -178,6 +227,12 @@ impl Question {
     /// In that conversation.
     pub(crate) fn in_conversation(mut self, conversation: Uuid) -> Self {
         self.body["conversation_id"] = json!(conversation);
+        self
+    }
+
+    /// With that field besides.
+    pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.body[field] = value.into();
         self
     }
 

@@ -1,7 +1,7 @@
 //! Databases to test against: a file for SQLite, a database of its own in a throwaway PostgreSQL.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use infra::sqlite::SqliteSettings;
 use infra::store::StoreSettings;
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use super::postgres::PostgresServer;
 
 /// Where `cargo xtask test` says that its PostgreSQL is.
 const POSTGRES: &str = "COLLOQUY_TEST_POSTGRES";
@@ -38,7 +40,11 @@ struct TextRow {
 
 enum Home {
     File(#[expect(dead_code, reason = "it is kept for its drop")] TempDir),
-    Server { name: String },
+    Server {
+        name: String,
+    },
+    /// Whatever somebody else made and removes.
+    Elsewhere,
 }
 
 impl Database {
@@ -60,6 +66,21 @@ impl Database {
                 database
             }
         }
+    }
+
+    /// One in a server of the test's own, with the current schema.
+    pub(crate) fn on(server: &PostgresServer) -> Self {
+        let url = server.url("postgres");
+        let settings = postgres_settings(&url);
+        infra::store::migrate(&settings).unwrap();
+        Self { settings, url, _home: Home::Elsewhere }
+    }
+
+    /// A file in a directory of the test's own, which a server will make.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        let path = directory.join("colloquy.db");
+        let url = format!("sqlite://{}", path.display());
+        Self { url, settings: sqlite_settings(path), _home: Home::Elsewhere }
     }
 
     /// As `DATABASE_URL` has it.

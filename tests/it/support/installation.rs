@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::database::{Backend, Database};
-use super::process::{Ended, Process, binary};
+use super::postgres::PostgresServer;
+use super::process::{Ended, Process, binary_started_by};
+use super::upstream::{MODEL, Upstream};
 
 /// What outlives a server. A clone is the same store and the same data directory, perhaps with other settings.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub(crate) struct Installation {
     database: Arc<Database>,
     data_dir: Arc<TempDir>,
     variables: BTreeMap<String, String>,
+    /// The command that the server is the argument of, if there is one.
+    wrapper: Vec<String>,
 }
 
 /// A server that listens. It is killed when this is dropped.
@@ -34,6 +39,11 @@ impl Installation {
         Self::over(Database::migrated(backend))
     }
 
+    /// One on a PostgreSQL of the test's own.
+    pub(crate) fn on(server: &PostgresServer) -> Self {
+        Self::over(Database::on(server))
+    }
+
     /// One over that database.
     pub(crate) fn over(database: Database) -> Self {
         let variables = [("COLLOQUY_PROFILE", "test"), ("PORT", "0"), ("DATABASE_URL", database.url())];
@@ -42,7 +52,33 @@ impl Installation {
             variables: variables.into(),
             database: Arc::new(database),
             data_dir: Arc::new(tempfile::tempdir().unwrap()),
+            wrapper: Vec::new(),
         }
+    }
+
+    /// The same, whose servers are started by that command.
+    pub(crate) fn started_by(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// The same, where questions are answered by an OpenAI-compatible server.
+    pub(crate) fn answered_by(self, upstream: &Upstream) -> Self {
+        self.answered_at(upstream.address())
+    }
+
+    /// The same, where such a server is found at that address.
+    pub(crate) fn answered_at(self, address: SocketAddr) -> Self {
+        self.set("engine.kind", "openai")
+            .set("engine.openai.base_url", format!("http://{address}/v1"))
+            .set("engine.openai.model", MODEL)
+    }
+
+    /// The same, where questions are answered with so many tokens, so far apart.
+    pub(crate) fn answering(self, tokens: usize, gap_ms: u64) -> Self {
+        self.set("engine.kind", "scripted")
+            .set("engine.scripted.tokens", tokens)
+            .set("engine.scripted.token_ms", gap_ms)
     }
 
     /// The same, where what is left of a dead server is noticed as soon as the settings allow. Not for tests with
@@ -98,7 +134,7 @@ impl Installation {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = binary();
+        let mut command = binary_started_by(&self.wrapper);
         command
             .args(arguments)
             .envs(&self.variables)
@@ -130,9 +166,16 @@ impl Server {
     }
 
     /// `kill -9`: it has no time for anything, and is gone when this returns.
-    pub(crate) async fn kill(self) {
+    pub(crate) async fn kill(self) -> Ended {
         self.process.signal("KILL");
-        assert_eq!(self.process.ended().await.code, None, "a signal ends it");
+        let ended = self.process.ended().await;
+        assert_eq!(ended.code, None, "a signal ends it");
+        ended
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Asks it to stop, as `docker stop` and systemd do.

@@ -37,8 +37,14 @@ enum Line {
 
 /// The command that runs the binary, with none of this process's variables: no provider's key, no setting.
 pub(crate) fn binary() -> Command {
-    let mut command = Command::new(BINARY);
-    command.env_clear();
+    binary_started_by(&[])
+}
+
+/// The same as the argument of another command, if there is one.
+pub(crate) fn binary_started_by(wrapper: &[String]) -> Command {
+    let mut words = wrapper.iter().map(String::as_str).chain([BINARY]);
+    let mut command = Command::new(words.next().unwrap_or(BINARY));
+    command.args(words).env_clear();
     command
 }
 
@@ -63,6 +69,11 @@ impl Process {
                 return Some(line);
             }
         }
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends the signal of that name, as `kill` knows it.

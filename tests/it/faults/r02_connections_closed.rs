@@ -7,7 +7,7 @@ const CLOSE_ALL: &str = "SELECT count(pg_terminate_backend(pid, 5000))::text AS 
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 #[tokio::test]
-async fn closing_all_idle_connections_is_not_noticed() {
+async fn r2_closing_all_idle_connections_is_not_noticed() {
     let installation = Installation::new(Backend::Postgres);
     let server = installation.start().await;
     let ada = server.client().newcomer("ada").await;

@@ -8,11 +8,11 @@ use crate::support::installation::Installation;
 use crate::support::on_both_stores;
 use crate::support::waiting::{eventually, within_patience};
 
-on_both_stores!(of_a_hundred_questions_at_once_one_is_accepted);
+on_both_stores!(r9_of_a_hundred_questions_at_once_one_is_accepted);
 
 const ASKED: usize = 100;
 
-async fn of_a_hundred_questions_at_once_one_is_accepted(backend: Backend) {
+async fn r9_of_a_hundred_questions_at_once_one_is_accepted(backend: Backend) {
     let installation = Installation::new(backend).noticing_deaths_soon();
     // The one that is accepted runs as long as the others need to hear that they are not.
     let server = installation.clone().set("engine.kind", "scripted").set("engine.scripted.hang", true).start().await;

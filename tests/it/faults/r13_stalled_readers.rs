@@ -1,0 +1,107 @@
+//! Readers who do not read (R13): they are cut, cost little, and nobody else notices.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use uuid::Uuid;
+
+use crate::support::client::Caller;
+use crate::support::database::Backend;
+use crate::support::installation::{Installation, Server};
+use crate::support::scale::scaled;
+use crate::support::sse::Transcript;
+use crate::support::upstream::{Behaviour, Upstream};
+use crate::support::waiting::within_patience;
+
+const STALL: Duration = Duration::from_secs(2);
+/// What the server may hold for a reader: the promised 64 KiB, and as much again for whatever else a connection takes.
+const KIB_FOR_EACH: usize = 64 * 2;
+/// What a server's memory grows by whatever it does.
+const KIB_BESIDES: usize = 16 * 1024;
+
+#[tokio::test]
+async fn r13_readers_who_do_not_read_are_cut_and_cost_nobody_else_anything() {
+    let upstream = Upstream::start(Behaviour::Endless("x".repeat(1000), Duration::from_millis(5))).await;
+    let installation = Installation::new(Backend::Postgres)
+        .answered_by(&upstream)
+        .set("server.stall_seconds", STALL.as_secs())
+        .set("engine.max_output_bytes", 50_000_000)
+        .set("engine.max_output_tokens", 1_000_000);
+    let server = installation.start().await;
+    let ada = server.client().newcomer("ada").await;
+    let mut stream = ada.stream("Why?").await.unwrap();
+    let mut honest = Transcript::default();
+    honest.hear_until(&mut stream, "turn.delta").await;
+    let turn = honest.turn_id().unwrap();
+
+    // Before the memory is measured, for a password's hash takes much of it.
+    let bob = ada.client().newcomer("bob").await;
+    let before = resident_kib(&server);
+    let mut stalled = Vec::new();
+    for _ in 0..scaled(50) {
+        stalled.push(stalled_reader(&ada, turn).await);
+    }
+    let begun = Instant::now();
+    // Whoever reads goes on hearing, for much longer than the others are waited for.
+    let mut longest = Duration::ZERO;
+    while begun.elapsed() < STALL * 4 {
+        let asked = Instant::now();
+        let event = stream.next().await.expect("who reads is not cut");
+        honest.hear(event);
+        longest = longest.max(asked.elapsed());
+    }
+    assert!(longest < Duration::from_secs(3), "once, who reads waited {longest:?}");
+    assert_eq!(bob.get("/api/v1/conversations").await.status, 200);
+    let (after, text) = (resident_kib(&server), honest.text.len() / 1024);
+    // The answer itself is held as well, a few times over.
+    let grown = after.saturating_sub(before).saturating_sub(8 * text);
+    assert!(
+        grown < stalled.len() * KIB_FOR_EACH + KIB_BESIDES,
+        "{before} KiB became {after} KiB with an answer of {text} KiB"
+    );
+
+    for socket in stalled {
+        let left = within_patience("the end of a stream that was cut", read_to_end(socket)).await;
+        // One that was not cut would read on for as long as the answer goes on.
+        assert!(left < honest.text.len(), "{left} bytes were there to read");
+    }
+    assert_eq!(ada.cancel(turn).await.status, 202);
+    within_patience("the end of the answer", honest.hear_all(&mut stream)).await;
+    assert_eq!(honest.end(), ("turn.cancelled", None));
+    println!("R13: {before} KiB became {after} KiB, and who reads waited {longest:?} at most");
+}
+
+/// Asks for the events and takes none of them. Its window is small, so that the server notices soon.
+async fn stalled_reader(ada: &Caller, turn: Uuid) -> TcpStream {
+    let host = ada.client().address().strip_prefix("http://").unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(host.parse().unwrap()).await.unwrap();
+    let head = format!(
+        "GET /api/v1/turns/{turn}/events HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\n\r\n",
+        ada.authorization()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut begun = [0; 12];
+    within_patience("the head of a stream", stream.read_exact(&mut begun)).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    stream
+}
+
+/// How many bytes are there until the end, or until the connection turns out to be broken.
+async fn read_to_end(mut socket: TcpStream) -> usize {
+    let (mut total, mut buffer) = (0, vec![0; 64 * 1024]);
+    while let Ok(read @ 1..) = socket.read(&mut buffer).await {
+        total += read;
+    }
+    total
+}
+
+/// How much memory the server has.
+fn resident_kib(server: &Server) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
