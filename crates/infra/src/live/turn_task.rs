@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::Unexpected;
 use domain::chat::{
-    AcceptError, Acceptance, EngineError, EngineErrorKind, EngineRequest, Finished, FinishedTurn, NewTurn, OnBusy,
-    Position, RunningTurn, Settlement, Started, StreamEnd, TurnPlan,
+    AcceptError, Acceptance, AcceptedTurn, EngineError, EngineErrorKind, EngineRequest, Finished, FinishedTurn,
+    NewTurn, OnBusy, Position, RunningTurn, Settlement, Started, StreamEnd, TurnPlan,
 };
 use domain::conversation::{Failure, TurnState};
 use domain::id::{TurnId, UserId};
@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use super::feed::Feed;
 use super::metrics;
 use super::reader::{AskersSeat, events};
-use super::runner::Shared;
+use super::runner::{LivePorts, Shared};
 
 /// Who waits for the answer, if anybody still does.
 type Waiter = oneshot::Sender<Result<Finished, Unexpected>>;
@@ -33,6 +33,14 @@ const HARD_TRIES: u32 = 6;
 /// How long a question waits for the turn that it interrupts: one whose process died is closed when its lease is over.
 const INTERRUPTING: Duration = Duration::from_secs(20);
 
+/// What there is of a question that may have been accepted.
+enum Lookup {
+    Nothing,
+    Runs(Box<AcceptedTurn>),
+    /// It has ended, or runs no longer here.
+    Over,
+}
+
 /// The life of one turn: accept, generate, store.
 pub(super) struct TurnTask {
     pub(super) shared: Arc<Shared>,
@@ -41,22 +49,23 @@ pub(super) struct TurnTask {
 impl TurnTask {
     pub(super) async fn run(self, plan: TurnPlan, started: Doorkeeper) {
         let began = Instant::now();
-        let mut turn = match self.accept(&plan).await {
-            Ok(Acceptance::Accepted(turn)) => turn,
-            Ok(Acceptance::Replayed(turn)) => {
-                drop(started.send(Ok(Started::Replayed(turn))));
-                return;
-            }
+        match self.accept(&plan).await {
+            Ok(Acceptance::Accepted(turn)) => self.answer(plan, turn, began, Some(started)).await,
+            // Whoever asked may have gone.
+            Ok(Acceptance::Replayed(turn)) => drop(started.send(Ok(Started::Replayed(turn)))),
             Err(error) => {
                 let is_undecided = matches!(error, AcceptError::Undecided(_));
                 drop(started.send(Err(error)));
                 if is_undecided {
                     // Nobody waits for this, a server that is being stopped neither: it gives its lease up.
-                    tokio::spawn(self.abandon(plan).in_current_span());
+                    tokio::spawn(self.recover(plan).in_current_span());
                 }
-                return;
             }
-        };
+        }
+    }
+
+    /// Has the question answered and the answer stored, once it is accepted.
+    async fn answer(self, plan: TurnPlan, mut turn: AcceptedTurn, began: Instant, started: Option<Doorkeeper>) {
         metrics::turn_began();
         let clock = &self.shared.ports.clock;
         let (request, generation) = plan.begin(&mut turn, clock.now());
@@ -65,9 +74,12 @@ impl TurnTask {
         let (waiter, outcome) = oneshot::channel();
         let reader = AskersSeat { seat: feed.seat(), outcome, closing: self.shared.closing.clone() };
         let (turn_id, conversation_id) = (turn.id, turn.conversation_id);
-        // Whoever asked may have gone; then this is the moment at which nobody reads any more.
         let running = RunningTurn { turn_id, conversation_id, reader: Box::new(reader) };
-        drop(started.send(Ok(Started::Running(running))));
+        // Whoever asked may have gone; then this is the moment at which nobody reads any more.
+        match started {
+            Some(started) => drop(started.send(Ok(Started::Running(running)))),
+            None => drop(running),
+        }
 
         let end = AssertUnwindSafe(self.generate(request, &feed, began)).catch_unwind().await;
         let end = end.unwrap_or_else(|_| {
@@ -121,30 +133,41 @@ impl TurnTask {
         Ok(())
     }
 
-    /// Whoever asked was told that it failed: should the question be stored after all, its turn is closed, so that
-    /// its conversation does not stay busy and its key may be tried again. The statement that stores it may still be
-    /// under way, so it is looked for until that must be over.
-    async fn abandon(self, plan: TurnPlan) {
-        let Shared { ports, shutdown, .. } = &*self.shared;
-        let failed = FinishedTurn {
-            id: plan.turn.id,
-            replica: plan.turn.replica,
-            state: TurnState::Failed(Failure::EngineUnavailable),
-            model: None,
-            completed_at: ports.clock.now(),
-        };
+    /// Whoever asked was told that nobody knows whether the question is stored. Should it be, it is answered all the same:
+    /// the same request, sent again, then finds its turn. The statement that stores it may still be under way, so it is
+    /// looked for until that must be over.
+    async fn recover(self, plan: TurnPlan) {
         let mut pause = FIRST_RETRY;
         let mut given_up = Instant::now() + LATE_COMMIT;
         loop {
-            match ports.journal.finish(failed.clone()).await {
-                Ok(Settlement::Lost) if Instant::now() < given_up => {}
+            match self.accepted_before(&plan.turn).await {
+                Ok(Lookup::Runs(turn)) => {
+                    tracing::info!("the question was stored, though nobody said so; it is answered now");
+                    return self.answer(plan, *turn, Instant::now(), None).await;
+                }
+                Ok(Lookup::Nothing) if Instant::now() < given_up => {}
                 Err(error) if error.is_unavailable() => given_up = Instant::now() + LATE_COMMIT,
-                Ok(Settlement::Stored | Settlement::Lost) | Err(_) => return,
+                Ok(Lookup::Nothing | Lookup::Over) | Err(_) => return,
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
-                () = shutdown.cancelled() => return,
+                () = self.shared.shutdown.cancelled() => return,
             }
+        }
+    }
+
+    /// Looks for a question that may have been accepted. It is not accepted by looking: whoever asked has given up.
+    async fn accepted_before(&self, turn: &NewTurn) -> Result<Lookup, Unexpected> {
+        let LivePorts { journal, turns, clock, .. } = &self.shared.ports;
+        match turns.find(turn.user_id, turn.id, clock.now()).await?.map(|turn| turn.state) {
+            None => return Ok(Lookup::Nothing),
+            Some(TurnState::Running { .. }) => {}
+            Some(_) => return Ok(Lookup::Over),
+        }
+        match journal.accept(turn.clone()).await {
+            Ok(Acceptance::Accepted(turn)) => Ok(Lookup::Runs(Box::new(turn))),
+            Err(AcceptError::Undecided(error) | AcceptError::Unexpected(error)) => Err(error),
+            Ok(Acceptance::Replayed(_)) | Err(_) => Ok(Lookup::Over),
         }
     }
 

@@ -35,12 +35,12 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// How long anybody waits for work on the server: as long as it may take to connect and to run a statement. The
-    /// server's own limit is no help when the server, or the way to it, stands still.
+    /// How long anybody waits for work on the server, a connection included: as long as a statement may take, or as
+    /// connecting may. The server's own limit is no help when the server, or the way to it, stands still.
     fn patience(&self) -> Duration {
         const WITHOUT_LIMIT: Duration = Duration::from_secs(60 * 60);
         let statement = if self.statement_timeout.is_zero() { WITHOUT_LIMIT } else { self.statement_timeout };
-        self.connect_timeout.max(Duration::from_secs(2)) + statement
+        statement.max(self.connect_timeout)
     }
 
     fn connection(&self, purpose: Purpose) -> ConnectionOptions {

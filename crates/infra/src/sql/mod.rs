@@ -1,6 +1,7 @@
 //! What both stores share.
 
 mod batch;
+mod contention;
 mod error;
 mod inconsistent;
 mod parts;
@@ -9,6 +10,7 @@ pub(crate) mod rows;
 pub(crate) mod values;
 
 pub(crate) use batch::{BatchWriter, Refusal};
+pub(crate) use contention::undisturbed;
 pub(crate) use error::SqlError;
 pub(crate) use error::fail_all;
 pub(crate) use inconsistent::InconsistentRow;

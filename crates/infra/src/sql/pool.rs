@@ -6,7 +6,7 @@ use diesel::r2d2::{self, ManageConnection, R2D2Connection};
 use metrics::{Gauge, counter, gauge};
 use tokio::sync::Semaphore;
 
-use super::SqlError;
+use super::{SqlError, undisturbed};
 
 /// A kind of connection that a pool can hold.
 pub(crate) trait Connect: R2D2Connection + Send + Sized + 'static {
@@ -26,8 +26,8 @@ pub(crate) struct PoolSettings {
     pub(crate) size: u32,
     /// The longest that work waits for one of them.
     pub(crate) acquire_timeout: Duration,
-    /// The longest that work may take once it has a thread. The thread of work that takes longer is lost until the
-    /// store answers, but nobody waits for it.
+    /// The longest that anybody waits for work, a connection included. The thread of work that takes longer is lost until
+    /// the store answers, but nobody waits for it.
     pub(crate) patience: Duration,
 }
 
@@ -71,6 +71,7 @@ impl<C: Connect> Pool<C> {
         T: Send + 'static,
         W: FnMut(&mut C) -> QueryResult<T> + Send + 'static,
     {
+        let given_up = tokio::time::Instant::now() + self.settings.patience;
         let admission = self.admission.clone().acquire_owned();
         let permit = tokio::time::timeout(self.settings.acquire_timeout, admission)
             .await
@@ -81,9 +82,10 @@ impl<C: Connect> Pool<C> {
         let blocking = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let _use = Use::begin(pool.settings.name);
-            pool.run_blocking(work)
+            let mut work = work;
+            undisturbed(|| pool.run_blocking(&mut work))
         });
-        let done = tokio::time::timeout(self.settings.patience, blocking).await.map_err(|_| SqlError::Silent)?;
+        let done = tokio::time::timeout_at(given_up, blocking).await.map_err(|_| SqlError::Silent)?;
         done.map_err(|_| SqlError::Panicked)?
     }
 

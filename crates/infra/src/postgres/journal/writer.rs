@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use diesel::{PgConnection, QueryResult};
 
 use crate::postgres::connection::ConnectionOptions;
-use crate::sql::{BatchWriter, Connect, SqlError, fail_all};
+use crate::sql::{BatchWriter, Connect, SqlError, fail_all, undisturbed};
 
 /// One kind of write: a statement over a batch of items.
 pub(super) trait Write: Send + 'static {
@@ -37,8 +37,6 @@ pub(super) fn start<W: Write>(
 
 /// After a failed attempt to connect, what has queued up meanwhile fails at once instead of waiting for another.
 const BETWEEN_CONNECTS: Duration = Duration::from_millis(250);
-/// How often a batch is tried that meets with a deadlock or a serialization failure.
-const CONTENTION_TRIES: usize = 3;
 
 /// A batch that fails as a whole is written one by one, so that a bad item hurts only its owner. Once the server is
 /// away or too slow the rest is not tried: nothing of it was stored, and each would wait for the server again.
@@ -83,13 +81,7 @@ impl Server {
     }
 
     fn attempt_uncontended<W: Write>(&mut self, write: &W, items: &[W::Item]) -> Result<Vec<W::Outcome>, SqlError> {
-        for _ in 1..CONTENTION_TRIES {
-            match self.attempt_once(write, items) {
-                Err(error) if error.is_contention() => {}
-                outcome => return outcome,
-            }
-        }
-        self.attempt_once(write, items)
+        undisturbed(|| self.attempt_once(write, items))
     }
 
     fn attempt_once<W: Write>(&mut self, write: &W, items: &[W::Item]) -> Result<Vec<W::Outcome>, SqlError> {
