@@ -22,10 +22,8 @@ pub(crate) fn undisturbed<T>(mut work: impl FnMut() -> Result<T, SqlError>) -> R
 
 /// Somewhere between nothing and all of it, or those that got in each other's way would do so again.
 fn jittered(pause: Duration) -> Duration {
-    let mut byte = [u8::MAX];
-    // Without randomness the pause is the longest one.
-    drop(getrandom::fill(&mut byte));
-    pause * u32::from(byte[0]) / u32::from(u8::MAX)
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]
