@@ -65,12 +65,9 @@ async fn cut_acknowledgements(afterwards: Afterwards) {
     let turns = ada.settled_turns(conversation).await;
     judge_conversation(&turns);
     judge(&asked, &turns[1..]);
-    let without_answer = turns.iter().filter(|turn| turn.status == "failed").count();
-    println!("R4, {afterwards:?}: {cut} acknowledgements cut, {without_answer} questions closed without an answer");
+    println!("R4, {afterwards:?}: {cut} acknowledgements cut");
     assert!(cut * 10 >= asked.len() * 9, "only {cut} of {} acknowledgements were cut", asked.len());
-    if afterwards == Afterwards::Pass {
-        assert_eq!(without_answer, 0, "a statement that is repeated under the same id is stored once");
-    }
+    assert_eq!(turns.len(), 1 + asked.len(), "every question is one turn");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ struct Scene {
 /// A store in which the next changes of one kind fail, as if others had been in the way.
 ///
 /// A sequence counts them, for it is not undone with the transaction that took from it.
-async fn failing(times: u64, change: &str, code: &str, message: &str) -> Scene {
+async fn failing(times: u64, change: &str, table: &str, code: &str, message: &str) -> Scene {
     let installation = Installation::new(Backend::Postgres);
     let server = installation.start().await;
     let ada = server.client().newcomer("ada").await;
@@ -35,7 +35,7 @@ async fn failing(times: u64, change: &str, code: &str, message: &str) -> Scene {
              IF nextval('tries') <= {times} THEN RAISE EXCEPTION '{message}' USING ERRCODE = '{code}'; END IF;
              RETURN NEW;
          END $$;
-         CREATE TRIGGER in_the_way BEFORE {change} ON turns FOR EACH ROW EXECUTE FUNCTION get_in_the_way()"
+         CREATE TRIGGER in_the_way BEFORE {change} ON {table} FOR EACH ROW EXECUTE FUNCTION get_in_the_way()"
     );
     connection.batch_execute(&plant).unwrap();
     Scene { installation, server, ada }
@@ -52,7 +52,7 @@ const CONTENTIONS: [(&str, &str); 2] =
 async fn r28_contention_that_passes_is_not_noticed() {
     for (code, message) in CONTENTIONS {
         for change in ["INSERT", "UPDATE"] {
-            let Scene { installation, ada, server: _server } = failing(2, change, code, message).await;
+            let Scene { installation, ada, server: _server } = failing(2, change, "turns", code, message).await;
             let answer = ada.ask(Question::from("What is my name?").with_key("k")).await;
             assert_eq!(answer.response, "Your name is Ada.");
             assert_eq!(tries(installation.database()), 3, "{change} fails twice with {code}");
@@ -66,7 +66,7 @@ async fn r28_contention_that_passes_is_not_noticed() {
 #[tokio::test]
 async fn r28_contention_that_stays_is_a_refusal_and_nothing_is_stored() {
     for (code, message) in CONTENTIONS {
-        let Scene { installation, ada, server } = failing(1_000_000, "INSERT", code, message).await;
+        let Scene { installation, ada, server } = failing(1_000_000, "INSERT", "turns", code, message).await;
         let question = Question::from("What is my name?").with_key("k");
         let refused = ada.send(question.clone()).await;
         refused.problem(503, "store_unavailable");
@@ -80,5 +80,16 @@ async fn r28_contention_that_stays_is_a_refusal_and_nothing_is_stored() {
         let answer = ada.ask(question).await;
         assert_eq!(answer.response, "Your name is Ada.");
         assert_eq!(ada.turns(answer.conversation_id).await.len(), 2, "the refused attempt left nothing");
+    }
+}
+
+#[tokio::test]
+async fn r28_contention_outside_of_turns_is_not_noticed_either() {
+    for (code, message) in CONTENTIONS {
+        let Scene { installation, ada, server: _server } = failing(2, "INSERT", "conversations", code, message).await;
+        let before = ada.conversations().await.len();
+        ada.new_conversation().await;
+        assert_eq!(tries(installation.database()), 3, "it fails twice with {code}");
+        assert_eq!(ada.conversations().await.len(), before + 1);
     }
 }
