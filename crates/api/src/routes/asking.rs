@@ -4,17 +4,21 @@ use actix_web::dev::Payload;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use domain::chat::{AcceptError, Ask, AskError, ChatService, Position, Read, ReadingService, RunningTurn, Started};
+use domain::chat::{
+    AcceptError, Ask, AskError, ChatService, IdempotencyClaim, Position, Read, ReadingService, RunningTurn, Started,
+};
 use domain::conversation::{ConversationService, Turn};
 use domain::id::TurnId;
 use domain::session::{Principal, SessionWatch};
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use tracing::Span;
 
 use crate::dto;
 use crate::error::ApiError;
-use crate::events::{Event, EventStream};
-use crate::extract::registered;
+use crate::events::{Event, EventStream, wants_events};
+use crate::extract::{Body, MediaType, idempotency_claim, parse_json, registered};
+use crate::services::ApiSettings;
 
 /// How the asker wants to have the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub(crate) struct Asking {
     reading: Data<ReadingService>,
     conversations: Data<ConversationService>,
     sessions: Data<dyn SessionWatch>,
+    settings: Data<ApiSettings>,
+    request: HttpRequest,
 }
 
 impl FromRequest for Asking {
@@ -46,6 +52,8 @@ impl FromRequest for Asking {
                 reading: registered::<ReadingService>(request)?.clone(),
                 conversations: registered::<ConversationService>(request)?.clone(),
                 sessions: registered::<dyn SessionWatch>(request)?.clone(),
+                settings: registered::<ApiSettings>(request)?.clone(),
+                request: request.clone(),
             })
         };
         ready(asking())
@@ -53,6 +61,24 @@ impl FromRequest for Asking {
 }
 
 impl Asking {
+    /// What is asked, and what the client calls the request. A server that is being stopped does not even read it.
+    pub(crate) async fn receive<T: DeserializeOwned>(
+        &self,
+        body: Body,
+    ) -> Result<(T, Option<IdempotencyClaim>), ApiError> {
+        self.settings.take_new_work()?;
+        let bytes = body.read(MediaType::Json).await?;
+        // The body may have taken its time, and nobody waits for a turn that begins late.
+        self.settings.take_new_work()?;
+        let idempotency = idempotency_claim(&self.request, &bytes)?;
+        Ok((parse_json(&bytes)?, idempotency))
+    }
+
+    /// How the answer is wanted if `stream` in the body is that.
+    pub(crate) fn delivery(&self, stream: Option<bool>) -> Delivery {
+        if stream.unwrap_or_else(|| wants_events(&self.request)) { Delivery::Stream } else { Delivery::Whole }
+    }
+
     /// Asks, and responds as the asker wants it; `whole` makes the response of an answer that is there.
     ///
     /// The same request that is still being answered is 409, except where it can be joined: a stream is read along, and

@@ -1,5 +1,4 @@
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use domain::chat::{Ask, IdempotencyClaim};
 use domain::conversation::{IncompleteReason, ModelName, Question, Turn};
 use domain::id::SessionId;
@@ -9,11 +8,9 @@ use uuid::Uuid;
 
 use crate::dto::{AnswerFields, Part, Usage};
 use crate::error::ApiError;
-use crate::events::wants_events;
-use crate::extract::{Body, Caller, MediaType, Validation, idempotency_claim, on_busy, on_disconnect, parse_json};
+use crate::extract::{Body, Caller, Validation, on_busy, on_disconnect};
 use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
-use crate::routes::asking::{Asking, Delivery};
-use crate::services::ApiSettings;
+use crate::routes::asking::Asking;
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -96,20 +93,10 @@ pub(crate) struct ChatResponse {
         EngineFailures,
     )
 )]
-pub(crate) async fn ask(
-    caller: Caller,
-    asking: Asking,
-    settings: Data<ApiSettings>,
-    request: HttpRequest,
-    body: Body,
-) -> Result<HttpResponse, ApiError> {
-    settings.take_new_work()?;
-    let bytes = body.read(MediaType::Json).await?;
-    // The body may have taken its time, and nobody waits for a turn that begins late.
-    settings.take_new_work()?;
-    let idempotency = idempotency_claim(&request, &bytes)?;
-    let (ask, delivery) = parse_json::<ChatRequest>(&bytes)?.into_ask(idempotency, wants_events(&request))?;
-    asking.respond(&caller.0, ask, delivery, whole).await
+pub(crate) async fn ask(caller: Caller, asking: Asking, body: Body) -> Result<HttpResponse, ApiError> {
+    let (question, idempotency) = asking.receive::<ChatRequest>(body).await?;
+    let delivery = asking.delivery(question.stream);
+    asking.respond(&caller.0, question.into_ask(idempotency)?, delivery, whole).await
 }
 
 fn whole(turn: Turn, is_replayed: bool) -> HttpResponse {
@@ -121,11 +108,7 @@ fn whole(turn: Turn, is_replayed: bool) -> HttpResponse {
 }
 
 impl ChatRequest {
-    fn into_ask(
-        self,
-        idempotency: Option<IdempotencyClaim>,
-        accepts_events: bool,
-    ) -> Result<(Ask, Delivery), ApiError> {
+    fn into_ask(self, idempotency: Option<IdempotencyClaim>) -> Result<Ask, ApiError> {
         let mut validation = Validation::default();
         let question = validation.field("/question", Question::try_from(self.question));
         let conversation = validation.optional("/conversation_id", self.conversation_id.map(|id| id.parse()));
@@ -137,8 +120,7 @@ impl ChatRequest {
         else {
             return Err(validation.into_error());
         };
-        let delivery = if self.stream.unwrap_or(accepts_events) { Delivery::Stream } else { Delivery::Whole };
-        Ok((Ask { conversation, model, on_busy, on_disconnect, idempotency, ..Ask::new(question) }, delivery))
+        Ok(Ask { conversation, model, on_busy, on_disconnect, idempotency, ..Ask::new(question) })
     }
 }
 

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::Path;
 use domain::chat::{Ask, IdempotencyClaim, OnBusy, OnDisconnect, OutputTokens, Sampling, Temperature};
 use domain::conversation::{Metadata, ModelName, Question};
 use domain::id::ConversationId;
@@ -11,13 +11,9 @@ use utoipa::ToSchema;
 
 use crate::dto::{self, Turn};
 use crate::error::ApiError;
-use crate::events::wants_events;
-use crate::extract::{
-    Body, Caller, MediaType, Validation, idempotency_claim, named_id, on_busy, on_disconnect, parse_json, unique_keys,
-};
+use crate::extract::{Body, Caller, Validation, named_id, on_busy, on_disconnect, unique_keys};
 use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
 use crate::routes::asking::{Asking, Delivery, path_of};
-use crate::services::ApiSettings;
 
 /// A question, and how it shall be answered.
 #[derive(Deserialize, ToSchema)]
@@ -91,18 +87,13 @@ pub(crate) struct NewTurn {
 pub(crate) async fn ask(
     caller: Caller,
     asking: Asking,
-    settings: Data<ApiSettings>,
-    request: HttpRequest,
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    settings.take_new_work()?;
     let conversation = named_id(&path)?;
-    let bytes = body.read(MediaType::Json).await?;
-    // The body may have taken its time, and nobody waits for a turn that begins late.
-    settings.take_new_work()?;
-    let idempotency = idempotency_claim(&request, &bytes)?;
-    let (ask, delivery) = parse_json::<NewTurn>(&bytes)?.into_ask(conversation, idempotency, wants_events(&request))?;
+    let (turn, idempotency) = asking.receive::<NewTurn>(body).await?;
+    let delivery = asking.delivery(turn.stream);
+    let (ask, delivery) = turn.into_ask(conversation, idempotency, delivery)?;
     asking.respond(&caller.0, ask, delivery, whole).await
 }
 
@@ -120,7 +111,7 @@ impl NewTurn {
         self,
         conversation: ConversationId,
         idempotency: Option<IdempotencyClaim>,
-        accepts_events: bool,
+        unless_in_background: Delivery,
     ) -> Result<(Ask, Delivery), ApiError> {
         let mut validation = Validation::default();
         let question = validation.field("/input", Question::try_from(self.input));
@@ -130,8 +121,7 @@ impl NewTurn {
         let tokens = validation.optional("/max_output_tokens", self.max_output_tokens.map(OutputTokens::try_from));
         let busy = validation.field("/on_busy", on_busy(self.on_busy.as_deref()));
         let disconnect = validation.field("/on_disconnect", on_disconnect(self.on_disconnect.as_deref()));
-        let is_background = self.background.unwrap_or_default();
-        let delivery = if is_background {
+        let delivery = if self.background == Some(true) {
             if self.stream == Some(true) {
                 validation.refuse("/stream", "must not be true in the background");
             }
@@ -139,10 +129,8 @@ impl NewTurn {
                 validation.refuse("/on_disconnect", "must not be cancel in the background, where nobody reads");
             }
             Delivery::Background
-        } else if self.stream.unwrap_or(accepts_events) {
-            Delivery::Stream
         } else {
-            Delivery::Whole
+            unless_in_background
         };
         let fields = (question, model, metadata, temperature, tokens, busy, disconnect);
         match fields {
