@@ -21,7 +21,6 @@ async fn r7_the_excess_over_the_pool_is_refused_and_the_rest_is_served() {
     let server = installation
         .clone()
         .set("database.pool_size", POOL)
-        .set("database.acquire_timeout_ms", 2000)
         // Whoever has a connection keeps it until the table is free.
         .set("database.statement_timeout_ms", 25_000)
         .start()

@@ -91,7 +91,7 @@ impl Bounded {
             return Some(Ok(EngineEvent::Finish(FinishReason::Length)));
         }
         let events = self.events.as_mut()?;
-        match timeout_at(self.deadline, events.next()).await {
+        match super::next_by(events, self.deadline).await {
             Ok(Some(Ok(finish @ EngineEvent::Finish(_)))) => Some(Ok(finish)),
             // The timeout looks at the clock only while there is nothing to take.
             Ok(Some(Ok(event))) if Instant::now() < self.deadline => Some(Ok(self.take(event))),

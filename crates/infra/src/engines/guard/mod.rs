@@ -31,11 +31,16 @@ mod timed;
 #[cfg(test)]
 mod fake;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use domain::chat::ChatEngine;
+use domain::chat::{ChatEngine, EngineError, EngineEvent, EngineStream};
 use domain::conversation::ModelName;
+use futures_util::StreamExt as _;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 pub use breaking::{Breaking, Tolerance};
 pub use capped::{Capped, Caps};
@@ -66,6 +71,18 @@ pub fn guarded(engine: Arc<dyn ChatEngine>, settings: GuardSettings) -> Arc<dyn 
         None => breaking,
     };
     Arc::new(Capped::new(replaced, settings.caps))
+}
+
+/// The next event, if it comes in time. A timer is set only where there is something to wait for: many engines tell
+/// several tokens at once.
+async fn next_by(
+    events: &mut EngineStream,
+    deadline: Instant,
+) -> Result<Option<Result<EngineEvent, EngineError>>, Elapsed> {
+    match poll_fn(|context| Poll::Ready(events.poll_next_unpin(context))).await {
+        Poll::Ready(event) => Ok(event),
+        Poll::Pending => timeout_at(deadline, events.next()).await,
+    }
 }
 
 /// The model that a request is for, as labels of metrics have it.

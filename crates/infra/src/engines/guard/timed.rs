@@ -68,7 +68,7 @@ struct Watched {
 impl Watched {
     async fn next(&mut self) -> Option<Result<EngineEvent, EngineError>> {
         let events = self.events.as_mut()?;
-        match timeout_at(self.deadline, events.next()).await {
+        match super::next_by(events, self.deadline).await {
             Err(_) => self.fall_silent(),
             Ok(Some(Ok(event))) => self.take(event),
             Ok(end) => {
