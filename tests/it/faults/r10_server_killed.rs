@@ -12,7 +12,6 @@ use crate::support::database::Backend;
 use crate::support::installation::Installation;
 use crate::support::on_both_stores;
 use crate::support::outcomes::judge_conversation;
-use crate::support::scale::scaled;
 use crate::support::sse::{EventStream, Transcript};
 use crate::support::waiting::within_patience;
 
@@ -21,6 +20,8 @@ on_both_stores!(r10_what_was_streamed_outlives_a_kill);
 /// How much later than its reader the store may know a text. A second is the promise; the rest is for a machine that
 /// has too much to do.
 const LAG: Duration = Duration::from_secs(1 + 1);
+/// How many answers are told when the server is killed.
+const STREAMS: usize = 100;
 /// How long each answer has been going on when the server is killed.
 const LONG_ENOUGH: Duration = Duration::from_secs(4);
 
@@ -28,7 +29,7 @@ async fn r10_what_was_streamed_outlives_a_kill(backend: Backend) {
     let installation = Installation::new(backend).set("replica.lease_ms", 2000).answering(100_000, 20);
     let server = installation.start().await;
     let ada = server.client().newcomer("ada").await;
-    let conversations = ada.new_conversations(scaled(10)).await;
+    let conversations = ada.new_conversations(STREAMS).await;
 
     let (ripe, mut ripened) = unbounded_channel();
     let mut readers = JoinSet::new();

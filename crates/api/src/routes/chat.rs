@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::dto::{AnswerFields, Part, Usage};
 use crate::error::ApiError;
+use crate::events::EventBody;
 use crate::extract::{Body, Caller, Validation, on_busy, on_disconnect};
 use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
 use crate::routes::asking::Asking;
@@ -80,8 +81,8 @@ pub(crate) struct ChatResponse {
     responses(
         (
             status = 200,
-            description = "The answer",
-            body = ChatResponse,
+            description = "The answer, whole or as it comes",
+            content((ChatResponse = "application/json"), (EventBody = "text/event-stream")),
             headers(("Idempotent-Replayed" = String, description = "`true` when an earlier request was answered"))
         ),
         Unauthenticated,

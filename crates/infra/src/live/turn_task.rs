@@ -30,6 +30,8 @@ const LAST_RETRY: Duration = Duration::from_secs(2);
 const LATE_COMMIT: Duration = Duration::from_secs(30);
 /// How often an outcome is offered to a store that says it will never take it: it may be mistaken.
 const HARD_TRIES: u32 = 6;
+/// The longest that pieces are on their way to the store.
+const IN_FLIGHT: Duration = Duration::from_secs(15);
 /// How long a question waits for the turn that it interrupts: one whose process died is closed when its lease is over.
 const INTERRUPTING: Duration = Duration::from_secs(20);
 
@@ -86,7 +88,8 @@ impl TurnTask {
             let panicked = EngineError::new(EngineErrorKind::BadResponse, "the engine panicked");
             StreamEnd::Failed(logged(panicked))
         });
-        feed.settled().await;
+        // Should the heart have stopped in mid-beat, nothing lands any more; late pieces do less harm than no end.
+        drop(tokio::time::timeout(IN_FLIGHT, feed.settled()).await);
         let Some(outcome) = feed.conclude(end) else { return };
         let finished = FinishedTurn {
             id: turn.id,

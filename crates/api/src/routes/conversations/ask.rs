@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::dto::{self, Turn};
 use crate::error::ApiError;
+use crate::events::EventBody;
 use crate::extract::{Body, Caller, Validation, named_id, on_busy, on_disconnect, unique_keys};
 use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
 use crate::routes::asking::{Asking, Delivery, path_of};
@@ -73,7 +74,7 @@ pub(crate) struct NewTurn {
                 ("Idempotent-Replayed" = String, description = "`true` when an earlier request was answered")
             )
         ),
-        (status = 200, description = "The answer as it comes", content_type = "text/event-stream", body = String),
+        (status = 200, description = "The answer as it comes", content_type = "text/event-stream", body = EventBody),
         (status = 202, description = "The turn runs; read it at `Location`", body = Turn),
         Unauthenticated,
         JsonBody,
