@@ -13,6 +13,7 @@ mod engine_failure;
 mod faults;
 mod held_row;
 mod idempotency;
+mod late_pieces;
 mod lost_acknowledgement;
 mod memory;
 mod migrations;

@@ -46,7 +46,8 @@ pub struct ApiSettings {
     pub body_timeout: Duration,
     /// What `/version` says.
     pub version: Build,
-    /// How long a reader may take nothing before it is cut off.
+    /// How long a WebSocket may take nothing before it is given up. (Readers of server-sent events are the socket's
+    /// business: see the server's `socket`.)
     pub stall: Duration,
     /// `/metrics` on this port; `None` if it is not there.
     pub metrics: Option<Metrics>,

@@ -29,6 +29,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long `/readyz` says that the server is going, before the door is closed to new connections.
 const NOTICE: Duration = Duration::from_secs(1);
+/// What is written ahead of a client that reads slowly, in bytes.
+const WRITE_BUFFER: usize = 16 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -87,6 +89,7 @@ impl Application {
             .backlog(BACKLOG)
             .client_request_timeout(HEAD_TIMEOUT)
             .keep_alive(KEEP_ALIVE)
+            .h1_write_buffer_size(WRITE_BUFFER)
             // Otherwise a client that hangs up is noticed only when something is written to it.
             .h1_allow_half_closed(false)
             .on_connect(move |connection, _| socket::bound(connection, stall))
@@ -147,6 +150,7 @@ impl Application {
         let stop = async {
             let drained = within(patience.turns + patience.cut_off, runner.drain(patience.turns));
             tokio::join!(drained, notice(signal, patience));
+            runner.dismiss_readers();
             within(patience.responses, handle.stop(true)).await;
             // Now nobody can ask any more; a question that came between the last look and the closed door is cut off.
             within(patience.latecomers, runner.drain(Duration::ZERO)).await;

@@ -5,11 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
 /// The most that is kept in the system for a client that does not read, in bytes. Linux doubles it, for its own
 /// bookkeeping.
 const SEND_BUFFER: usize = 32 * 1024;
+
+/// After how much silence a client is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Bounds what a client that has gone, or does not read, can hold on to: after `stall` without an acknowledgement, or
 /// with no room for more, the system ends its connection. actix bounds no writing.
@@ -25,6 +28,8 @@ fn set_options(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     // Or the second event of a stream would wait until the first is acknowledged, which clients put off for 40 ms.
     socket.set_tcp_nodelay(true)?;
+    // Whoever waits for an answer is sent nothing until it is there: without this, one that vanished is not noticed.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3))?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(stall))?;
     socket.set_send_buffer_size(SEND_BUFFER)
@@ -48,6 +53,7 @@ mod tests {
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(STALL));
         assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
         assert!(socket.send_buffer_size().unwrap() <= 2 * SEND_BUFFER);
         drop(client);
     }

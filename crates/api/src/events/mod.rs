@@ -6,7 +6,7 @@
 mod sse;
 
 use domain::chat::{Finished, Position, Told, TurnEvent, TurnEventKind};
-use domain::conversation::{IncompleteReason, ModelName, TurnState};
+use domain::conversation::{IncompleteReason, ModelName, Turn, TurnState};
 use domain::id::{ConversationId, SessionId, TurnId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,7 +43,7 @@ pub(crate) struct TurnCreated {
     conversation_id: Uuid,
     /// The session that the question was asked in, if there was one.
     session_id: Option<Uuid>,
-    /// `running`.
+    /// How the turn stood when reading began; `running` if it was just made.
     #[schema(example = "running")]
     status: &'static str,
 }
@@ -101,12 +101,22 @@ pub(crate) struct EventError {
 pub(crate) struct SessionEnded {}
 
 impl Event {
+    /// The turn as it is when reading begins.
+    pub(crate) fn of_turn(turn: &Turn) -> Self {
+        Self::begun(turn.id, turn.conversation_id, turn.session_id, turn.state.as_str())
+    }
+
+    /// A turn that has just been made.
     pub(crate) fn created(turn: TurnId, conversation: ConversationId, session: Option<SessionId>) -> Self {
+        Self::begun(turn, conversation, session, "running")
+    }
+
+    fn begun(turn: TurnId, conversation: ConversationId, session: Option<SessionId>, status: &'static str) -> Self {
         let body = EventBody::Created(TurnCreated {
             turn_id: turn.as_uuid(),
             conversation_id: conversation.as_uuid(),
             session_id: session.map(SessionId::as_uuid),
-            status: "running",
+            status,
         });
         Self { name: "turn.created", id: Some(Position::START), body }
     }
@@ -132,6 +142,21 @@ impl Event {
                 usage.into_iter().chain([Self::ended(*finished, event.position)]).collect()
             }
         }
+    }
+
+    /// The same event in several, none of which has more than `max` bytes of text (four at least).
+    pub(crate) fn split(self, max: usize) -> Vec<Self> {
+        let (EventBody::Delta(TurnDelta { text }), Some(end)) = (&self.body, self.id) else { return vec![self] };
+        let mut rest = text.as_str();
+        let mut pieces = Vec::with_capacity(text.len() / max + 1);
+        while !rest.is_empty() {
+            let fits = (0..=max.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            let (piece, after) = rest.split_at(fits);
+            rest = after;
+            let id = Some(Position { offset: end.offset - rest.len(), ..end });
+            pieces.push(Self { name: self.name, id, body: EventBody::Delta(TurnDelta { text: piece.to_owned() }) });
+        }
+        pieces
     }
 
     fn ended(Finished { turn, retry_after }: Finished, end: Position) -> Self {

@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use domain::chat::TurnEvents;
 use futures_util::future::BoxFuture;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, stream};
 
 use super::Event;
 
@@ -54,6 +54,10 @@ impl EventStream {
 
     async fn next(mut self) -> Option<(Result<Bytes, Error>, Self)> {
         loop {
+            // Who is behind is told as well, and no more of the turn.
+            if !self.is_over && (&mut self.session_ended).now_or_never().is_some() {
+                self.end_session();
+            }
             if let Some(event) = self.waiting.pop_front() {
                 return Some((event.to_sse().map(Bytes::from).map_err(Error::from), self));
             }
@@ -66,13 +70,16 @@ impl EventStream {
                     Some(event) => self.waiting.extend(Event::of(event)),
                     None => self.is_over = true,
                 },
-                () = &mut self.session_ended => {
-                    self.is_over = true;
-                    self.waiting.push_back(Event::session_ended());
-                }
+                () = &mut self.session_ended => self.end_session(),
                 _ = self.pings.tick() => return Some((Ok(Bytes::from_static(b": ping\n\n")), self)),
             }
         }
+    }
+
+    fn end_session(&mut self) {
+        self.is_over = true;
+        self.waiting.clear();
+        self.waiting.push_back(Event::session_ended());
     }
 }
 

@@ -15,7 +15,8 @@ pub async fn measure<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let response = next.call(request).await?;
     let route = response.request().match_pattern().unwrap_or_default();
     let status = response.status().as_u16().to_string();
-    histogram!("colloquy_http_request_seconds", "route" => route.clone()).record(began.elapsed().as_secs_f64());
+    histogram!("colloquy_http_request_seconds", "method" => method, "route" => route.clone())
+        .record(began.elapsed().as_secs_f64());
     counter!("colloquy_http_requests_total", "method" => method, "route" => route, "status" => status).increment(1);
     Ok(response)
 }

@@ -125,7 +125,7 @@ impl Asking {
     }
 
     fn read_from_the_start(&self, caller: &Principal, Read { turn, events }: Read) -> HttpResponse {
-        let created = Event::created(turn.id, turn.conversation_id, turn.session_id);
+        let created = Event::of_turn(&turn);
         EventStream::new(Some(created), events, session_ended(caller, &self.sessions)).respond(true)
     }
 

@@ -209,7 +209,17 @@ async fn a_reader_hears_that_its_session_is_over() {
     ports.watch = domain::session::MockSessionWatch::new();
     ports.watch.expect_ended().withf(|id| *id == session_id()).returning(|_| Box::pin(std::future::ready(())));
     let reply = ports.server().send(get(&path())).await;
-    assert_eq!(names(&reply), ["turn.created 0.0", "session.ended "]);
+    assert_eq!(names(&reply), ["session.ended "]);
+}
+
+#[actix_web::test]
+async fn a_reader_that_is_behind_hears_of_its_session_and_no_more_of_the_turn() {
+    let long = "x".repeat(1_000_000);
+    let mut ports = stored(TurnState::Completed(answer(&long)));
+    ports.watch = domain::session::MockSessionWatch::new();
+    ports.watch.expect_ended().returning(|_| Box::pin(std::future::ready(())));
+    let reply = ports.server().send(get(&path())).await;
+    assert_eq!(names(&reply), ["session.ended "]);
 }
 
 #[actix_web::test]

@@ -195,7 +195,8 @@ pub enum Settlement {
     Lost,
 }
 
-/// Port: the turn journal, through which every write of a turn goes.
+/// Port: the turn journal, through which questions are stored and answers end. What happens to a turn between the two, or
+/// to one whose process died, is [`super::ReplicaLease`]'s.
 ///
 /// An implementation MAY put concurrent calls into one statement and one commit; it MUST answer each only
 /// after that commit, and a call that is refused MUST NOT spoil another.
@@ -219,8 +220,8 @@ pub trait TurnJournal: Send + Sync {
     ///   the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
-    /// Stores how a turn ended, removes its pieces and, if it failed, releases its idempotency key: all or
-    /// nothing. A turn that does not run, or runs elsewhere, MUST be left alone and reported
+    /// Stores how a turn ended, removes its pieces and, if it failed or was cancelled before there was any output, releases
+    /// its idempotency key: all or nothing. A turn that does not run, or runs elsewhere, MUST be left alone and reported
     /// [`Settlement::Lost`]; storing the same end twice is [`Settlement::Stored`] both times.
     async fn finish(&self, turn: FinishedTurn) -> Result<Settlement, Unexpected>;
 }

@@ -35,7 +35,8 @@ pub struct Following {
 /// What a process hears in return.
 #[derive(Clone, Debug, Default)]
 pub struct News {
-    /// Turns of this process that somebody wants to stop.
+    /// Turns of this process that somebody wants to stop; and those of which it told something although they run here no
+    /// longer, because somebody took it for dead.
     pub cancelled: Vec<TurnId>,
     /// Of the sessions that were asked for, those that are over, or whose users may do nothing any more.
     pub ended_sessions: Vec<SessionId>,

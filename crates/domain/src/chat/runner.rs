@@ -42,8 +42,8 @@ pub enum TurnEventKind {
 /// read on from the last position.
 pub type TurnEvents = BoxStream<'static, TurnEvent>;
 
-/// The most text of one event, in bytes.
-const MAX_TEXT: usize = 16 * 1024;
+/// The most text of one event, in bytes: what a reader that has stalled holds of an answer.
+const MAX_TEXT: usize = 4 * 1024;
 
 impl Transcript {
     /// What comes after `from`, as an event; `None` if there is nothing yet.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HARD_TEXT, at, completed, new_id, open_session, piece};
+use super::fixtures::{Asker, HARD_TEXT, at, completed, new_id, open_session, piece, the_only_reaper};
 use crate::chat::{Beat, Cancellation, Course, Followed, Following, NewTurn, Piece, PieceContent, Position};
 use crate::conversation::{Failure, Part, TurnState};
 use crate::id::{SessionId, TurnId};
@@ -24,6 +24,17 @@ pub async fn a_wish_to_stop_is_told_to_the_turns_process(store: StoreUnderTest) 
     asker.finish(wanted.id, TurnState::Cancelled(crate::conversation::Answer::default()), 3).await;
     assert_eq!(asker.tell(asker.beat()).await.cancelled, []);
     asker.finish(unwanted.id, completed("Yes."), 3).await;
+}
+
+/// A process that goes on telling of a turn which was closed behind its back is told to stop.
+pub async fn a_turn_that_was_closed_elsewhere_is_told_to_its_process(store: StoreUnderTest) {
+    let _reaping = the_only_reaper().await;
+    let asker = Asker::on_dead_replica(&store).await;
+    let (lost, kept) = (running(&asker).await, running(&asker).await);
+    asker.finish(lost.id, completed("Over."), 2).await;
+    let pieces = vec![piece(lost.id, 0, "So"), piece(kept.id, 0, "So"), piece(lost.id, 2, " far")];
+    assert_eq!(asker.tell(Beat { pieces, ..asker.beat() }).await.cancelled, [lost.id]);
+    assert_eq!(asker.tell(asker.beat()).await.cancelled, [], "it is told once");
 }
 
 /// A turn that has ended cannot be stopped, and stays as it is.

@@ -16,7 +16,7 @@ pub async fn a_repeated_request_is_in_progress_and_then_replayed(store: StoreUnd
     let ends = [
         completed(HARD_TEXT),
         TurnState::Incomplete(answer("Some."), IncompleteReason::UpstreamTimeout),
-        TurnState::Cancelled(answer("")),
+        TurnState::Cancelled(answer("Half")),
     ];
     for (key, state) in ["k", "!~\"'\\%_$1{}", &"k".repeat(255)].into_iter().zip(ends) {
         let conversation = asker.conversation().await;
@@ -107,6 +107,20 @@ pub async fn a_failure_releases_the_key(store: StoreUnderTest) {
         assert_eq!(failed.state, TurnState::Failed(Failure::EngineUnavailable), "the question stays stored");
     }
     assert_eq!(asker.count(conversation, 40).await, 3);
+}
+
+/// A turn that was cancelled before there was any output leaves its key free; one with output is an answer.
+pub async fn a_turn_cancelled_without_output_releases_the_key(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let conversation = asker.conversation().await;
+    let request = |seconds| NewTurn { idempotency: Some(claim("key", 1)), ..asker.ask(conversation, seconds) };
+    let nothing = request(1);
+    asker.accept(&nothing).await;
+    asker.finish(nothing.id, TurnState::Cancelled(answer("")), 2).await;
+    let something = request(3);
+    asker.accept(&something).await;
+    asker.finish(something.id, TurnState::Cancelled(answer("Half")), 4).await;
+    assert_eq!(asker.replayed(&request(5)).await.id, something.id);
 }
 
 /// A request that was refused leaves its key free.

@@ -152,6 +152,7 @@ macro_rules! contract_suite {
                 another_request_may_not_use_the_key,
                 a_key_is_its_users_own,
                 a_failure_releases_the_key,
+                a_turn_cancelled_without_output_releases_the_key,
                 a_refused_question_claims_no_key,
                 a_key_holds_for_a_day,
                 a_late_failure_releases_no_later_claim,
@@ -179,8 +180,8 @@ macro_rules! contract_suite {
                 a_longer_piece_takes_the_place_of_a_shorter_one,
                 pieces_may_overtake_each_other,
                 pieces_of_many_turns_are_kept_apart,
-                a_piece_of_another_process_is_left_alone,
                 the_end_replaces_the_pieces,
+                a_piece_of_another_process_is_left_alone,
                 a_late_piece_changes_nothing,
             }
             leases {
@@ -198,6 +199,7 @@ macro_rules! contract_suite {
             }
             beats {
                 a_wish_to_stop_is_told_to_the_turns_process,
+                a_turn_that_was_closed_elsewhere_is_told_to_its_process,
                 what_has_ended_is_not_stopped,
                 only_its_owner_stops_a_turn,
                 sessions_that_are_over_are_told,

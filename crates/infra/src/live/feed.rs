@@ -204,11 +204,14 @@ impl Feed {
     pub(super) fn hear(&self, course: Course) {
         match course {
             Course::Running(pieces) => {
+                let has_news = !pieces.is_empty();
                 if let Stage::Told(transcript) = &mut self.state().stage {
                     // What comes after a gap is told again once that is filled.
                     let _contiguous = pieces.into_iter().all(|piece| transcript.append(piece.content, piece.at));
                 }
-                self.changed.send_replace(());
+                if has_news {
+                    self.changed.send_replace(());
+                }
             }
             Course::Ended(turn) => {
                 let finished = Finished { turn: *turn, retry_after: None };

@@ -132,6 +132,11 @@ impl Pulse {
 
     /// The lease holds from when it was written, which may have been as early as it was asked for.
     async fn renewed(&mut self, asked: Instant) {
+        if self.lease.renewed.elapsed() >= self.settings.lease {
+            // This process was suspended, and others may have been as well.
+            tracing::warn!("the lease had run out before it was renewed");
+            self.lease.reap_from = Instant::now() + self.settings.lease;
+        }
         self.lease.renewed = asked;
         if asked.elapsed() > self.settings.lease / 2 {
             tracing::warn!("the store took long to renew the lease");

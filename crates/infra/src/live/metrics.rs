@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
-use domain::chat::FinishedTurn;
+use domain::conversation::{IncompleteReason, TurnState};
 use metrics::{counter, gauge, histogram};
 
-pub(super) fn turn_began() {
-    gauge!("colloquy_turns_running").increment(1.0);
+/// A turn that runs, counted until this is dropped.
+pub(super) struct Running;
+
+impl Running {
+    pub(super) fn begin() -> Self {
+        gauge!("colloquy_turns_running").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        gauge!("colloquy_turns_running").decrement(1.0);
+    }
 }
 
 /// From the acceptance of the question to the first piece of the answer.
@@ -14,12 +26,12 @@ pub(super) fn first_token(after: Duration) {
     histogram!("colloquy_first_token_seconds").record(after.as_secs_f64());
 }
 
-pub(super) fn turn_ended(turn: &FinishedTurn, after: Duration) {
-    gauge!("colloquy_turns_running").decrement(1.0);
-    let reason = turn.state.incomplete_reason().map_or("", domain::conversation::IncompleteReason::as_str);
-    counter!("colloquy_turns_total", "status" => turn.state.as_str(), "reason" => reason).increment(1);
+/// From the acceptance of the question until its end was stored.
+pub(super) fn turn_ended(state: &TurnState, after: Duration) {
+    let reason = state.incomplete_reason().map_or("", IncompleteReason::as_str);
+    counter!("colloquy_turns_total", "status" => state.as_str(), "reason" => reason).increment(1);
     histogram!("colloquy_turn_seconds").record(after.as_secs_f64());
-    if let Some(answer) = turn.state.answer() {
+    if let Some(answer) = state.answer() {
         counter!("colloquy_tokens_total", "direction" => "input").increment(answer.usage.input_tokens.into());
         counter!("colloquy_tokens_total", "direction" => "output").increment(answer.usage.output_tokens.into());
     }

@@ -21,7 +21,7 @@ use super::reader::{events, gone};
 use super::turn_task::TurnTask;
 
 /// How long the ends of turns that are cut off may take to be stored.
-const CUT_OFF: Duration = Duration::from_secs(2);
+const CUT_OFF: Duration = Duration::from_millis(1500);
 
 /// What running turns need.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     /// Cancelled when nobody can be told anything any more.
     pub(super) closing: CancellationToken,
     runtime: Handle,
-    tasks: TaskTracker,
+    pub(super) tasks: TaskTracker,
 }
 
 impl LiveRunner {
@@ -76,10 +76,9 @@ impl LiveRunner {
     }
 
     /// Waits until every running turn has ended by itself, at most `patience`; then ends the rest as
-    /// `incomplete` / `server_restart` and waits a moment until that is stored. Whoever reads a turn of another process
-    /// is cut off at last, and can read on there.
+    /// `incomplete` / `server_restart` and waits a moment until that is stored.
     pub async fn drain(&self, patience: Duration) {
-        let Shared { tasks, shutdown, closing, .. } = &*self.shared;
+        let Shared { tasks, shutdown, .. } = &*self.shared;
         tasks.close();
         if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
             shutdown.cancel();
@@ -87,7 +86,11 @@ impl LiveRunner {
                 tracing::error!(turns = tasks.len(), "turns are left for the next process to close");
             }
         }
-        closing.cancel();
+    }
+
+    /// Lets go of everybody who still reads: turns of other processes, which can be read on there.
+    pub fn dismiss_readers(&self) {
+        self.shared.closing.cancel();
     }
 
     pub(super) fn runtime(&self) -> &Handle {

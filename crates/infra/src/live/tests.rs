@@ -516,3 +516,78 @@ async fn a_session_that_ended_elsewhere_is_told_with_the_beat() {
     watch.await;
     assert!(begun.elapsed() <= 2 * TICK, "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_found_late_is_answered_although_nobody_reads_and_a_stop_waits_for_it() {
+    let mut ports = Ports::untouched();
+    undecided(&mut ports, |_| Some(TurnState::Running { response: String::new() }));
+    let mut ends = ports.storing_ends();
+    let tell = ports.telling();
+    let (runner, _) = ports.runner();
+    assert!(runner.start(TurnPlan { on_disconnect: OnDisconnect::Cancel, ..plan() }).await.is_err());
+    tell.send("Half").unwrap();
+    let mut reader = runner.follow(USER, TURN, Position::START);
+    assert_eq!(told(&reader.next().await.unwrap()), "Half");
+    runner.drain(Duration::from_secs(1)).await;
+    assert_eq!(ends.recv().await.unwrap().as_str(), "incomplete");
+    assert_eq!(end(&reader.next().await.unwrap()), "incomplete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_does_not_end_before_its_pieces_have_landed() {
+    let (mut ports, mut ends) = Ports::accepting();
+    let tell = ports.telling();
+    let (runner, _) = ports.runner();
+    let running = start(&runner, plan()).await;
+    tell.send("Half").unwrap();
+    let mut events = running.reader.events(Position::START);
+    assert_eq!(told(&events.next().await.unwrap()), "Half");
+    // A beat that takes its time: the pieces are taken here, and land when the test says so.
+    let feed = runner.feeds().own_turn(TURN).unwrap();
+    let (pieces, until) = feed.take_pieces().unwrap();
+    assert_eq!(text(&pieces[0]).0, "Half");
+    drop(tell);
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert!(ends.try_recv().is_err(), "it waits");
+    assert!(feed.take_pieces().is_none(), "and no more is taken");
+    feed.landed(Some(until));
+    assert_eq!(ends.recv().await.unwrap().as_str(), "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_suspended_gives_the_others_a_lease_before_it_reaps() {
+    let mut ports = Ports::untouched();
+    let (reap, mut reaps) = mpsc::unbounded_channel();
+    ports.leases.expect_beat().returning(|_| Ok(News::default()));
+    ports.leases.expect_reap().returning(move |_, _| {
+        reap.send(Instant::now()).unwrap();
+        Ok(Vec::new())
+    });
+    let (runner, leases) = ports.runner();
+    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    reaps.recv().await.unwrap();
+    // As if the machine had slept: time passes, and nothing runs meanwhile.
+    tokio::time::advance(LEASE * 3).await;
+    let woken = Instant::now();
+    let next = reaps.recv().await.unwrap();
+    assert!(next - woken >= LEASE, "it reaped {:?} after it had woken", next - woken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_question_that_interrupts() {
+    let mut ports = Ports::untouched();
+    let other = TurnId::from_uuid(Uuid::from_u128(9));
+    ports.journal.expect_accept().once().returning(move |_| Err(AcceptError::ConversationBusy { running: other }));
+    let noted = Cancellation::Requested { by: REPLICA };
+    ports.leases.expect_request_cancel().returning(move |_, _, _| Ok(Some(noted)));
+    let (runner, _) = ports.runner();
+    let asking = runner.clone();
+    let asked = tokio::spawn(async move { asking.start(TurnPlan { on_busy: OnBusy::Interrupt, ..plan() }).await });
+    tokio::task::yield_now().await;
+    let begun = Instant::now();
+    runner.drain(Duration::from_secs(1)).await;
+    assert!(matches!(asked.await.unwrap(), Err(AcceptError::ConversationBusy { running }) if running == other));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}

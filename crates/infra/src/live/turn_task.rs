@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::Unexpected;
 use domain::chat::{
     AcceptError, Acceptance, AcceptedTurn, EngineError, EngineErrorKind, EngineRequest, Finished, FinishedTurn,
-    NewTurn, OnBusy, Position, RunningTurn, Settlement, Started, StreamEnd, TurnPlan,
+    NewTurn, OnBusy, OnDisconnect, Position, RunningTurn, Settlement, Started, StreamEnd, TurnPlan,
 };
 use domain::conversation::{Failure, TurnState};
 use domain::id::{TurnId, UserId};
@@ -50,9 +50,9 @@ pub(super) struct TurnTask {
 
 impl TurnTask {
     pub(super) async fn run(self, plan: TurnPlan, started: Doorkeeper) {
-        let began = Instant::now();
-        match self.accept(&plan).await {
-            Ok(Acceptance::Accepted(turn)) => self.answer(plan, turn, began, Some(started)).await,
+        let mut plan = plan;
+        match self.accept(&mut plan).await {
+            Ok(Acceptance::Accepted(turn)) => self.answer(plan, turn, Some(started)).await,
             // Whoever asked may have gone.
             Ok(Acceptance::Replayed(turn)) => drop(started.send(Ok(Started::Replayed(turn)))),
             Err(error) => {
@@ -67,8 +67,9 @@ impl TurnTask {
     }
 
     /// Has the question answered and the answer stored, once it is accepted.
-    async fn answer(self, plan: TurnPlan, mut turn: AcceptedTurn, began: Instant, started: Option<Doorkeeper>) {
-        metrics::turn_began();
+    async fn answer(self, plan: TurnPlan, mut turn: AcceptedTurn, started: Option<Doorkeeper>) {
+        let began = Instant::now();
+        let _running = metrics::Running::begin();
         let clock = &self.shared.ports.clock;
         let (request, generation) = plan.begin(&mut turn, clock.now());
         let feed = Feed::generating(turn.id, generation, plan.on_disconnect);
@@ -88,9 +89,10 @@ impl TurnTask {
             let panicked = EngineError::new(EngineErrorKind::BadResponse, "the engine panicked");
             StreamEnd::Failed(logged(panicked))
         });
-        // Should the heart have stopped in mid-beat, nothing lands any more; late pieces do less harm than no end.
-        drop(tokio::time::timeout(IN_FLIGHT, feed.settled()).await);
+        // From here on no piece of it is taken, and what was taken must not arrive after its end. Should the heart have
+        // stopped in mid-beat, nothing lands any more; late pieces do less harm than no end.
         let Some(outcome) = feed.conclude(end) else { return };
+        drop(tokio::time::timeout(IN_FLIGHT, feed.settled()).await);
         let finished = FinishedTurn {
             id: turn.id,
             replica: plan.turn.replica,
@@ -98,42 +100,43 @@ impl TurnTask {
             model: outcome.model.clone(),
             completed_at: clock.now(),
         };
-        metrics::turn_ended(&finished, began.elapsed());
         let completed_at = finished.completed_at;
         let user = plan.turn.user_id;
         let as_told = move || Finished {
             turn: plan.turn.into_turn(&turn, completed_at, &outcome),
             retry_after: outcome.retry_after,
         };
-        self.store(finished, user, as_told, &feed, waiter).await;
+        if let Some(stored) = self.store(finished, user, as_told, &feed, waiter).await {
+            metrics::turn_ended(&stored, began.elapsed());
+        }
         drop(registered);
     }
 
-    /// Stores the question; where the plan says so, in the place of the turn that runs there.
-    async fn accept(&self, plan: &TurnPlan) -> Result<Acceptance, AcceptError> {
-        let given_up = Instant::now() + INTERRUPTING;
-        loop {
-            let accepted = self.shared.ports.journal.accept(plan.turn.clone()).await;
-            match accepted {
-                Err(AcceptError::ConversationBusy { running })
-                    if plan.on_busy == OnBusy::Interrupt && Instant::now() < given_up =>
-                {
-                    self.interrupt(&plan.turn, running, given_up).await?;
-                }
-                accepted => return accepted,
-            }
-        }
+    /// Stores the question; where the plan says so, in the place of the turn that runs there. If somebody else's question
+    /// is faster, that one is not interrupted as well.
+    async fn accept(&self, plan: &mut TurnPlan) -> Result<Acceptance, AcceptError> {
+        let journal = &self.shared.ports.journal;
+        let running = match journal.accept(plan.turn.clone()).await {
+            Err(AcceptError::ConversationBusy { running }) if plan.on_busy == OnBusy::Interrupt => running,
+            accepted => return accepted,
+        };
+        self.interrupt(&plan.turn, running).await?;
+        plan.turn.entry_time = self.shared.ports.clock.now();
+        journal.accept(plan.turn.clone()).await
     }
 
-    /// Stops the turn that runs, wherever it does, and waits for its end.
-    async fn interrupt(&self, turn: &NewTurn, running: TurnId, given_up: Instant) -> Result<(), AcceptError> {
+    /// Stops the turn that runs, wherever it does, and waits for its end. Should it not end in time, or this server be
+    /// stopped meanwhile, the conversation is still busy.
+    async fn interrupt(&self, turn: &NewTurn, running: TurnId) -> Result<(), AcceptError> {
         tracing::debug!(%running, "interrupting");
         self.shared.cancel(turn.user_id, running).await?;
         let seat = self.shared.feeds.seat(running);
         let ended = events(seat, Position::START, self.shared.closing.clone()).count();
-        // Should it not end in time, the question is told that the conversation is busy.
-        drop(tokio::time::timeout_at(given_up, ended).await);
-        Ok(())
+        tokio::select! {
+            _ = ended => Ok(()),
+            () = tokio::time::sleep(INTERRUPTING) => Err(AcceptError::ConversationBusy { running }),
+            () = self.shared.shutdown.cancelled() => Err(AcceptError::ConversationBusy { running }),
+        }
     }
 
     /// Whoever asked was told that nobody knows whether the question is stored. Should it be, it is answered all the same:
@@ -146,7 +149,11 @@ impl TurnTask {
             match self.accepted_before(&plan.turn).await {
                 Ok(Lookup::Runs(turn)) => {
                     tracing::info!("the question was stored, though nobody said so; it is answered now");
-                    return self.answer(plan, *turn, Instant::now(), None).await;
+                    // It is a turn like any other from here on, and a stop waits for it; but nobody may be reading yet.
+                    let plan = TurnPlan { on_disconnect: OnDisconnect::Continue, ..plan };
+                    let tasks = self.shared.tasks.clone();
+                    tasks.spawn(self.answer(plan, *turn, None).in_current_span());
+                    return;
                 }
                 Ok(Lookup::Nothing) if Instant::now() < given_up => {}
                 Err(error) if error.is_unavailable() => given_up = Instant::now() + LATE_COMMIT,
@@ -208,7 +215,7 @@ impl TurnTask {
 
     /// Stores the outcome, for as long as that takes: an answer that was paid for is not thrown away because the
     /// store was away for a moment. Whoever waits for the whole answer is told as soon as that fails for the first
-    /// time; whoever reads along waits for the end.
+    /// time; whoever reads along waits for the end. Returns what is stored, if that is known.
     async fn store(
         &self,
         finished: FinishedTurn,
@@ -216,7 +223,7 @@ impl TurnTask {
         as_told: impl FnOnce() -> Finished,
         feed: &Feed,
         waiter: Waiter,
-    ) {
+    ) -> Option<TurnState> {
         let Shared { ports, shutdown, .. } = &*self.shared;
         let mut waiter = Some(waiter);
         // Only the first word counts, and nobody may be there to hear it.
@@ -234,16 +241,12 @@ impl TurnTask {
                     let told = as_told();
                     feed.ended(told.clone());
                     tell(Ok(told));
-                    return;
+                    return Some(finished.state);
                 }
                 Ok(Settlement::Lost) => {
                     tracing::warn!("another process closed the turn; its outcome here is discarded");
-                    let closed = self.as_closed(finished.id, user).await;
-                    if let Ok(closed) = &closed {
-                        feed.ended(closed.clone());
-                    }
-                    tell(closed);
-                    return;
+                    tell(self.as_closed(finished.id, user, feed).await);
+                    return None;
                 }
                 Err(error) if error.is_unavailable() => {
                     tracing::warn!(%error, "the outcome of the turn could not be stored yet");
@@ -254,32 +257,38 @@ impl TurnTask {
                     tell(Err(error));
                     tries_left -= 1;
                     if tries_left == 0 {
-                        self.give_up(finished).await;
-                        return;
+                        return self.give_up(finished, user, feed).await;
                     }
                 }
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return None,
             }
         }
     }
 
-    /// The turn as another process has closed it.
-    async fn as_closed(&self, id: TurnId, user: UserId) -> Result<Finished, Unexpected> {
+    /// The turn as it has been closed, for whoever reads it too.
+    async fn as_closed(&self, id: TurnId, user: UserId, feed: &Feed) -> Result<Finished, Unexpected> {
         let Shared { ports, .. } = &*self.shared;
         let closed = ports.turns.find(user, id, ports.clock.now()).await?;
         let turn = closed.ok_or_else(|| Unexpected::unavailable("the turn has gone"))?;
-        Ok(Finished { turn, retry_after: None })
+        let finished = Finished { turn, retry_after: None };
+        feed.ended(finished.clone());
+        Ok(finished)
     }
 
     /// An answer that the store will never take must not keep its conversation busy.
-    async fn give_up(&self, finished: FinishedTurn) {
+    async fn give_up(&self, finished: FinishedTurn, user: UserId, feed: &Feed) -> Option<TurnState> {
         let failed = FinishedTurn { state: TurnState::Failed(Failure::EngineError), ..finished };
+        let (id, state) = (failed.id, failed.state.clone());
         if let Err(error) = self.shared.ports.journal.finish(failed).await {
             tracing::error!(%error, "the turn cannot even be stored as failed");
+            return None;
         }
+        // Whoever waits for the whole answer has been told already.
+        drop(self.as_closed(id, user, feed).await);
+        Some(state)
     }
 }
 

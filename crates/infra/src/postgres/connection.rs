@@ -21,7 +21,7 @@ pub(crate) struct ConnectionOptions {
 pub(super) enum Purpose {
     /// Whatever requests ask.
     Requests,
-    /// The statements of the journal, each of them for many callers. They touch a few rows by their keys, however
+    /// The statements of the journal and of the beat, each of them for many callers. They touch a few rows by their keys, however
     /// large the tables are: a plan that was made while those were small, and is kept, must not read them whole once
     /// they have grown. And they do not wait long for a row that somebody holds, for all would wait with them.
     Journal,

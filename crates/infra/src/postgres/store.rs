@@ -51,11 +51,11 @@ impl PostgresSettings {
 
 /// The store's ports. Nothing is connected yet: a server that is down shows when it is first asked.
 pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
-    let pool_of = |name, size| {
+    let pool_of = |name, size, purpose| {
         let (acquire_timeout, patience) = (settings.acquire_timeout, settings.patience());
-        PgPool::new(settings.connection(Purpose::Requests), PoolSettings { name, size, acquire_timeout, patience })
+        PgPool::new(settings.connection(purpose), PoolSettings { name, size, acquire_timeout, patience })
     };
-    let pool = pool_of("requests", settings.pool_size);
+    let pool = pool_of("requests", settings.pool_size, Purpose::Requests);
     let journal = settings.connection(Purpose::Journal);
     let journal = Journal::start(pool.clone(), &journal, settings.journal_queue, settings.patience())
         .map_err(StoreError::Thread)?;
@@ -65,7 +65,7 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         conversations: Arc::new(Conversations(pool.clone())),
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),
-        leases: Arc::new(Leases { own: pool_of("lease", 1), requests: pool.clone() }),
+        leases: Arc::new(Leases { own: pool_of("lease", 1, Purpose::Journal), requests: pool.clone() }),
         health: Arc::new(Health(pool)),
     })
 }

@@ -54,7 +54,7 @@ pub(crate) async fn events(
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
     }
-    let created = from.is_none().then(|| Event::created(turn.id, turn.conversation_id, turn.session_id));
+    let created = from.is_none().then(|| Event::of_turn(&turn));
     Ok(EventStream::new(created, events, session_ended(&caller.0, &sessions)).respond(false))
 }
 

@@ -18,6 +18,10 @@ use crate::services::ApiSettings;
 /// The most turns that one socket asks for or reads at once.
 const MOST_AT_ONCE: usize = 32;
 
+/// The most text of one frame, in bytes. What actix-ws keeps for a client that does not read is counted in frames: 32 that
+/// wait, and as many that are being written.
+const MOST_TEXT: usize = 512;
+
 /// The turns of one socket, all read along at once. What comes of a request is a stream of frames, like the rest.
 pub(super) struct Turns {
     caller: Principal,
@@ -58,12 +62,16 @@ impl Turns {
         let frames = match Request::parse(text) {
             Err(refused) => only(frame::error(&refused)),
             Ok(Request::Ping) => only(frame::pong()),
-            Ok(Request::Cancel(turn)) => self.cancel(turn),
-            Ok(Request::Create(_) | Request::Resume { .. }) if self.frames.len() >= MOST_AT_ONCE => {
+            // One that has as many turns as it may can still stop them.
+            Ok(Request::Cancel(turn)) if self.frames.len() < 2 * MOST_AT_ONCE => self.cancel(turn),
+            Ok(Request::Create(_) | Request::Resume { .. } | Request::Cancel(_))
+                if self.frames.len() >= MOST_AT_ONCE =>
+            {
                 self.refused_in_a_row += 1;
                 let detail = format!("A socket has at most {MOST_AT_ONCE} turns at once. Wait until one has ended.");
                 only(refusal(ApiError::new(ErrorCode::TooManyStreams, detail).retry_after(1), None))
             }
+            Ok(Request::Cancel(turn)) => self.cancel(turn),
             Ok(Request::Create(ask)) => self.create(*ask),
             Ok(Request::Resume { turn, from }) => self.resume(turn, from),
         };
@@ -129,12 +137,13 @@ async fn read(
 }
 
 fn told_from(Read { turn, events }: Read, is_from_the_start: bool) -> LocalBoxStream<'static, String> {
-    let created = is_from_the_start.then(|| Event::created(turn.id, turn.conversation_id, turn.session_id));
+    let created = is_from_the_start.then(|| Event::of_turn(&turn));
     told(turn.id, created, events)
 }
 
 fn told(turn: TurnId, created: Option<Event>, events: TurnEvents) -> LocalBoxStream<'static, String> {
     let events = events.flat_map(|event| stream::iter(Event::of(event)));
+    let events = events.flat_map(|event| stream::iter(event.split(MOST_TEXT)));
     stream::iter(created).chain(events).map(move |event| frame::event(turn, &event)).boxed_local()
 }
 

@@ -40,12 +40,16 @@ impl TurnJournal for MemoryStore {
             let is_the_same = row.turn.state == end.state && row.turn.completed_at == Some(end.completed_at);
             return Ok(if is_the_same { Settlement::Stored } else { Settlement::Lost });
         }
-        let has_failed = matches!(end.state, TurnState::Failed(_));
+        let gave_nothing = match &end.state {
+            TurnState::Failed(_) => true,
+            TurnState::Cancelled(answer) => answer.response.is_empty() && answer.parts.is_none(),
+            _ => false,
+        };
         row.pieces.clear();
         row.turn.state = end.state;
         row.turn.model = end.model;
         row.turn.completed_at = Some(end.completed_at);
-        if has_failed {
+        if gave_nothing {
             rows.claims.retain(|_, claim| claim.turn != end.id);
         }
         Ok(Settlement::Stored)

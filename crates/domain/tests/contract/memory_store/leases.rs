@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
@@ -18,6 +20,7 @@ impl ReplicaLease for MemoryStore {
         if let Some(lease) = beat.lease {
             rows.leases.insert(beat.replica, now() + lease);
         }
+        let told: BTreeSet<TurnId> = beat.pieces.iter().map(|piece| piece.turn_id).collect();
         for Piece { turn_id, at, content } in beat.pieces {
             let runs_here = |row: &&mut TurnRow| row.is_running() && row.asked.replica == beat.replica;
             if let Some(row) = rows.turns.get_mut(&turn_id).filter(runs_here) {
@@ -30,9 +33,12 @@ impl ReplicaLease for MemoryStore {
             }
         }
         let unwanted = |row: &&TurnRow| row.is_running() && row.is_unwanted && row.asked.replica == beat.replica;
+        let runs_here =
+            |id: &TurnId| rows.turns.get(id).is_some_and(|row| row.is_running() && row.asked.replica == beat.replica);
+        let lost = told.into_iter().filter(|id| !runs_here(id));
         let is_over = |id: &SessionId| rows.sessions.get(id).is_none_or(|(_, state)| *state != SessionState::Live);
         Ok(News {
-            cancelled: rows.turns.values().filter(unwanted).map(|row| row.turn.id).collect(),
+            cancelled: rows.turns.values().filter(unwanted).map(|row| row.turn.id).chain(lost).collect(),
             ended_sessions: beat.sessions.iter().copied().filter(is_over).collect(),
             followed: beat.followed.iter().map(|following| rows.course(*following)).collect(),
         })

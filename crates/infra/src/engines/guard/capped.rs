@@ -13,6 +13,9 @@ use tokio::time::{Instant, timeout_at};
 /// As [`domain::text::estimated_tokens`] counts.
 const BYTES_PER_TOKEN: usize = 4;
 
+/// Longer than nearly all tokens of any vocabulary, on average over an answer.
+const BYTES_OF_A_LONG_TOKEN: usize = 16;
+
 /// What a part, and each cell of a table, costs besides its text: an endless row of empty ones must end too.
 const BYTES_PER_PIECE: usize = 16;
 
@@ -29,10 +32,13 @@ pub struct Caps {
 
 impl Caps {
     /// What an answer may have, in bytes. A token being four of them, the least limit is the only one.
+    ///
+    /// What the request asks for is the engine's to keep, which counts real tokens: an answer that does must not be cut
+    /// here because its words are long. Only an engine that does not is held to it, generously.
     fn room(self, sampling: Sampling) -> usize {
-        let tokens = sampling.max_output_tokens.map_or(self.tokens, |asked| asked.get().min(self.tokens));
-        let tokens = usize::try_from(tokens).unwrap_or(usize::MAX);
-        tokens.saturating_mul(BYTES_PER_TOKEN).min(self.bytes)
+        let bytes = |tokens: u32, each: usize| usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(each);
+        let asked = sampling.max_output_tokens.map_or(usize::MAX, |asked| bytes(asked.get(), BYTES_OF_A_LONG_TOKEN));
+        bytes(self.tokens, BYTES_PER_TOKEN).min(self.bytes).min(asked)
     }
 }
 

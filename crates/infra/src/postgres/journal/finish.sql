@@ -7,10 +7,11 @@ done AS (
         output_tokens = i.output_tokens, completed_at = i.completed_at
     FROM input i
     WHERE t.id = i.id AND t.owner = i.owner AND t.completed_at IS NULL
-    RETURNING t.id, t.status
+    -- What gave nothing may be asked again.
+    RETURNING t.id, t.status = 'failed' OR (t.status = 'cancelled' AND t.response = '' AND t.parts IS NULL) AS gave_nothing
 ),
 released AS (
-    DELETE FROM idempotency_keys k USING done WHERE k.turn_id = done.id AND done.status = 'failed'
+    DELETE FROM idempotency_keys k USING done WHERE k.turn_id = done.id AND done.gave_nothing
 ),
 cleared AS (
     DELETE FROM turn_pieces p USING done WHERE p.turn_id = done.id

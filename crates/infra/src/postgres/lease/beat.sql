@@ -16,6 +16,12 @@ SELECT t.id, false AS is_session
 FROM turns t
 WHERE t.owner = $1 AND t.status = 'running' AND t.cancel_requested_at IS NOT NULL
 UNION ALL
+-- Somebody took this process for dead, and closed it.
+SELECT DISTINCT i.id, false
+FROM unnest($3) AS i (id)
+LEFT JOIN turns t ON t.id = i.id AND t.owner = $1 AND t.completed_at IS NULL
+WHERE t.id IS NULL
+UNION ALL
 SELECT i.id, true
 FROM unnest($8) AS i (id)
 LEFT JOIN sessions s ON s.id = i.id AND s.ended_at IS NULL AND s.expires_at > now()

@@ -3,15 +3,14 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Uuid as PgUuid};
 use domain::Unexpected;
-use domain::chat::{Course, Followed, Following, Piece};
-use domain::conversation::Turn;
+use domain::chat::{Course, Followed, Following};
 use domain::id::TurnId;
 use uuid::Uuid;
 
 use crate::postgres::connection::PgPool;
 use crate::postgres::schema::turns;
 use crate::postgres::turn::RESPONSE_SO_FAR;
-use crate::sql::rows::{PieceRow, TurnRow, turn_columns};
+use crate::sql::rows::{PieceRow, TurnRow, course, turn_columns};
 use crate::sql::values::{Id, Json};
 
 /// A piece of a turn that runs, or what is known of one without a piece.
@@ -47,20 +46,23 @@ impl Row {
 
 /// How these turns stand. One that has ended never changes, so it may be read a moment later.
 pub(super) async fn courses(pool: &PgPool, followed: Vec<Following>) -> Result<Vec<Followed>, Unexpected> {
+    if followed.is_empty() {
+        return Ok(Vec::new());
+    }
     let (rows, ended) = pool.run(move |connection| look(connection, &followed)).await?;
-    let mut courses: HashMap<Uuid, Course> = HashMap::new();
+    let mut ended: HashMap<Uuid, TurnRow> = ended.into_iter().map(|row| (row.id(), row)).collect();
+    let mut running: HashMap<Uuid, Option<Vec<PieceRow>>> = HashMap::new();
     for row in rows {
-        let id = row.id.0;
-        let course = courses.entry(id).or_insert(if row.is_there { Course::Running(Vec::new()) } else { Course::Gone });
-        if let (Course::Running(pieces), Some(piece)) = (course, row.piece()) {
-            pieces.push(Piece::try_from(piece).map_err(Unexpected::new)?);
+        let pieces = running.entry(row.id.0).or_insert(row.is_there.then(Vec::new));
+        if let (Some(pieces), Some(piece)) = (pieces, row.piece()) {
+            pieces.push(piece);
         }
     }
-    for row in ended {
-        let turn = Turn::try_from(row).map_err(Unexpected::new)?;
-        courses.insert(turn.id.as_uuid(), Course::Ended(Box::new(turn)));
-    }
-    Ok(courses.into_iter().map(|(id, course)| Followed { turn_id: TurnId::from_uuid(id), course }).collect())
+    let course_of = |(id, pieces): (Uuid, Option<Vec<PieceRow>>)| Followed {
+        turn_id: TurnId::from_uuid(id),
+        course: pieces.map_or(Course::Gone, |pieces| course(ended.remove(&id), pieces)),
+    };
+    Ok(running.into_iter().map(course_of).collect())
 }
 
 fn look(connection: &mut PgConnection, followed: &[Following]) -> QueryResult<(Vec<Row>, Vec<TurnRow>)> {

@@ -13,7 +13,7 @@ use domain::id::{ReplicaId, SessionId, TurnId, UserId};
 
 use super::connection::PgPool;
 use super::schema::{replicas, turns};
-use crate::sql::rows::PieceRow;
+use crate::sql::rows::storable;
 use crate::sql::values::{Id, Time};
 
 /// Leases of server processes in PostgreSQL.
@@ -28,11 +28,15 @@ pub(super) struct Leases {
 impl ReplicaLease for Leases {
     async fn beat(&self, beat: Beat) -> Result<News, Unexpected> {
         let Beat { replica, lease, pieces, sessions, followed } = beat;
-        let pieces: Vec<PieceRow> = pieces.into_iter().map(PieceRow::try_from).collect::<Result<_, _>>()?;
+        let pieces = storable(pieces);
         let sessions: Vec<Id> = sessions.into_iter().map(|session| Id(session.as_uuid())).collect();
         let told = beat::Told { replica: Id(replica.as_uuid()), lease, pieces, sessions };
         let heard = self.own.run(move |connection| told.tell(connection)).await?;
-        let followed = if followed.is_empty() { Vec::new() } else { follow::courses(&self.own, followed).await? };
+        let followed = follow::courses(&self.own, followed).await.unwrap_or_else(|error| {
+            // What this process heard counts all the same; whoever follows is told with the next beat.
+            tracing::warn!(%error, "turns of other processes could not be followed");
+            Vec::new()
+        });
         Ok(News {
             cancelled: heard.turns.into_iter().map(|id| TurnId::from_uuid(id.0)).collect(),
             ended_sessions: heard.sessions.into_iter().map(|id| SessionId::from_uuid(id.0)).collect(),
@@ -51,16 +55,14 @@ impl ReplicaLease for Leases {
                 .find(Id(id.as_uuid()))
                 .filter(turns::user_id.eq(Id(owner.as_uuid())))
                 .filter(turns::expiry_timestamp.gt(Time(now)));
-            let running = diesel::update(turn.filter(turns::status.eq("running")))
-                .set(turns::cancel_requested_at.eq(Time(now)))
-                .returning(turns::owner)
-                .get_result::<Option<Id>>(connection)
-                .optional()?;
-            if let Some(by) = running.flatten() {
-                return Ok(Some(Cancellation::Requested { by: ReplicaId::from_uuid(by.0) }));
-            }
-            let is_there: bool = diesel::select(diesel::dsl::exists(turn)).get_result(connection)?;
-            Ok(is_there.then_some(Cancellation::Ended))
+            let unasked = turn.filter(turns::status.eq("running")).filter(turns::cancel_requested_at.is_null());
+            diesel::update(unasked).set(turns::cancel_requested_at.eq(Time(now))).execute(connection)?;
+            let found =
+                turn.select((turns::status, turns::owner)).first::<(String, Option<Id>)>(connection).optional()?;
+            Ok(found.map(|(status, owner)| match owner {
+                Some(by) if status == "running" => Cancellation::Requested { by: ReplicaId::from_uuid(by.0) },
+                _ => Cancellation::Ended,
+            }))
         };
         Ok(self.requests.run(request).await?)
     }

@@ -26,6 +26,8 @@ pub(super) fn reap(connection: &mut PgConnection, by: Id, at: Time) -> QueryResu
             diesel::sql_query(include_str!("orphans.sql")).bind::<PgUuid, _>(by).load(connection)?;
         let a_day_ago = now.into_sql::<Timestamptz>() - TimeDelta::days(1).into_sql::<Interval>();
         diesel::delete(replicas::table.filter(replicas::lease_until.lt(a_day_ago))).execute(connection)?;
+        // A beat that the store took late, or that waited for a reaper, may have left pieces of a turn that had ended.
+        diesel::sql_query(include_str!("sweep.sql")).execute(connection)?;
         if orphans.is_empty() {
             return Ok(Vec::new());
         }

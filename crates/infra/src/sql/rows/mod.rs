@@ -7,7 +7,7 @@ mod turn;
 mod user;
 
 pub(crate) use conversation::{ConversationRow, NewConversationRow, time_to_live};
-pub(crate) use piece::{OrphanRow, PieceRow, close_orphans};
+pub(crate) use piece::{OrphanRow, PieceRow, close_orphans, course, storable};
 pub(crate) use session::SessionRow;
 pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns, turn_metadata};
 pub(crate) use user::{NewUserRow, UserRow};

@@ -1,6 +1,6 @@
 use diesel::Queryable;
-use domain::chat::{FinishedTurn, Piece, PieceContent, Position, Transcript};
-use domain::conversation::{Answer, IncompleteReason, TurnState, Usage};
+use domain::chat::{Course, FinishedTurn, Piece, PieceContent, Position, Transcript};
+use domain::conversation::{Answer, IncompleteReason, Turn, TurnState, Usage};
 use domain::id::{ReplicaId, TurnId};
 use domain::text::estimated_tokens;
 
@@ -57,6 +57,13 @@ impl TryFrom<PieceRow> for Piece {
     }
 }
 
+/// The pieces as they are stored. One of a kind that cannot be stored is left out, or nothing would be.
+pub(crate) fn storable(pieces: Vec<Piece>) -> Vec<PieceRow> {
+    let row =
+        |piece| PieceRow::try_from(piece).inspect_err(|error| tracing::error!(%error, "a piece cannot be stored")).ok();
+    pieces.into_iter().filter_map(row).collect()
+}
+
 /// A running turn whose process is dead.
 #[derive(Queryable)]
 pub(crate) struct OrphanRow {
@@ -88,6 +95,19 @@ impl OrphanRow {
             completed_at: completed_at.0,
         })
     }
+}
+
+/// Where a turn stands, by its row if it has ended, and else by its pieces. What cannot be read is no reason for others
+/// not to be told: whoever follows it is told that there is no more to come.
+pub(crate) fn course(ended: Option<super::TurnRow>, pieces: Vec<PieceRow>) -> Course {
+    let course = match ended {
+        Some(turn) => Turn::try_from(turn).map(|turn| Course::Ended(Box::new(turn))),
+        None => pieces.into_iter().map(Piece::try_from).collect::<Result<_, _>>().map(Course::Running),
+    };
+    course.unwrap_or_else(|error| {
+        tracing::error!(%error, "a turn that is followed cannot be read");
+        Course::Gone
+    })
 }
 
 /// How all of them are closed, given all their pieces in order.

@@ -38,6 +38,10 @@ pub(crate) struct TurnRow {
 }
 
 impl TurnRow {
+    pub(crate) const fn id(&self) -> uuid::Uuid {
+        self.id.0
+    }
+
     pub(crate) const fn has_ended(&self) -> bool {
         self.completed_at.is_some()
     }
@@ -175,6 +179,14 @@ pub(crate) struct FinishedRow {
     pub input_tokens: Option<i64>,
     pub output_tokens: Option<i64>,
     pub completed_at: Time,
+}
+
+impl FinishedRow {
+    /// Whether there is no output, so that the same request may be tried again.
+    pub(crate) fn gave_nothing(&self) -> bool {
+        let is_empty = self.response.as_deref().is_none_or(str::is_empty) && self.parts.is_none();
+        self.failure.is_some() || (self.status == "cancelled" && is_empty)
+    }
 }
 
 impl TryFrom<FinishedTurn> for FinishedRow {

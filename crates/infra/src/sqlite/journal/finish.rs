@@ -29,7 +29,7 @@ pub(in crate::sqlite) fn finish(connection: &mut SqliteConnection, row: &Finishe
     if Command::new(FINISH, values).execute(connection)? == 0 {
         return if is_stored(connection, row)? { Ok(Settlement::Stored) } else { Ok(Settlement::Lost) };
     }
-    if row.failure.is_some() {
+    if row.gave_nothing() {
         Command::new(RELEASE, [row.id.into()]).execute(connection)?;
     }
     Command::new(CLEAR, [row.id.into()]).execute(connection)?;

@@ -1,10 +1,15 @@
+use std::collections::HashSet;
+
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use crate::sql::rows::PieceRow;
 use crate::sql::values::{Id, Time};
 use crate::sqlite::schema::{replicas, sessions, turns, users};
 use crate::sqlite::statement::{Command, Value};
 
+/// SQLite takes 32,766 values in a statement.
+const MOST_VALUES: usize = 10_000;
 const APPEND: &str = include_str!("append.sql");
 
 /// What the process hears.
@@ -42,24 +47,42 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Looks for what concerns the process.
-pub(super) fn hear(connection: &mut SqliteConnection, replica: Id, watched: &[Id], now: Time) -> QueryResult<Heard> {
+/// Looks for what concerns the process, which had something to say of the turns that are `told`.
+pub(super) fn hear(
+    connection: &mut SqliteConnection,
+    replica: Id,
+    told: &[Id],
+    watched: &[Id],
+    now: Time,
+) -> QueryResult<Heard> {
     let unwanted = turns::table
         .filter(turns::owner.eq(replica))
         .filter(turns::status.eq("running"))
         .filter(turns::cancel_requested_at.is_not_null())
         .select(turns::id);
-    let turns = unwanted.load::<Id>(connection)?;
-    if watched.is_empty() {
-        return Ok(Heard { turns, sessions: Vec::new() });
+    let mut turns = unwanted.load::<Id>(connection)?;
+    let runs_here = |connection: &mut SqliteConnection, some: &[Id]| {
+        let running = turns::table.filter(turns::id.eq_any(some)).filter(turns::owner.eq(replica));
+        running.filter(turns::status.eq("running")).select(turns::id).load(connection)
+    };
+    turns.extend(missing(connection, told, runs_here)?);
+    let is_live = |connection: &mut SqliteConnection, some: &[Id]| {
+        let live = sessions::table.inner_join(users::table).filter(sessions::id.eq_any(some));
+        let live = live.filter(sessions::ended_at.is_null()).filter(sessions::expires_at.gt(now));
+        live.filter(users::is_active).select(sessions::id).load(connection)
+    };
+    Ok(Heard { turns, sessions: missing(connection, watched, is_live)? })
+}
+
+/// Those of `ids` that `find` does not give back.
+fn missing(
+    connection: &mut SqliteConnection,
+    ids: &[Id],
+    find: impl Fn(&mut SqliteConnection, &[Id]) -> QueryResult<Vec<Id>>,
+) -> QueryResult<Vec<Id>> {
+    let mut found: HashSet<Uuid> = HashSet::new();
+    for some in ids.chunks(MOST_VALUES) {
+        found.extend(find(connection, some)?.into_iter().map(|id| id.0));
     }
-    let live = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::id.eq_any(watched))
-        .filter(sessions::ended_at.is_null())
-        .filter(sessions::expires_at.gt(now))
-        .filter(users::is_active)
-        .select(sessions::id)
-        .load::<Id>(connection)?;
-    Ok(Heard { turns, sessions: watched.iter().filter(|id| !live.contains(id)).copied().collect() })
+    Ok(ids.iter().filter(|id| !found.contains(&id.0)).copied().collect())
 }

@@ -1,10 +1,8 @@
 use diesel::prelude::*;
-use domain::Unexpected;
-use domain::chat::{Course, Followed, Following, Piece};
-use domain::conversation::Turn;
+use domain::chat::{Course, Followed, Following};
 use domain::id::TurnId;
 
-use crate::sql::rows::{PieceRow, TurnRow, turn_columns};
+use crate::sql::rows::{PieceRow, TurnRow, course, turn_columns};
 use crate::sql::values::Id;
 use crate::sqlite::schema::{turn_pieces, turns};
 use crate::sqlite::turn::RESPONSE_SO_FAR;
@@ -37,17 +35,13 @@ fn look_at(connection: &mut SqliteConnection, following: &Following) -> QueryRes
     Ok((following.turn_id, turn, pieces.into_iter().filter(is_new).collect()))
 }
 
-pub(super) fn courses(looks: Vec<Look>) -> Result<Vec<Followed>, Unexpected> {
+pub(super) fn courses(looks: Vec<Look>) -> Vec<Followed> {
     let followed = |(turn_id, turn, pieces): Look| {
         let course = match turn {
             None => Course::Gone,
-            Some(turn) if turn.has_ended() => Course::Ended(Box::new(Turn::try_from(turn).map_err(Unexpected::new)?)),
-            Some(_) => {
-                let pieces = pieces.into_iter().map(Piece::try_from).collect::<Result<_, _>>();
-                Course::Running(pieces.map_err(Unexpected::new)?)
-            }
+            Some(turn) => course(Some(turn).filter(TurnRow::has_ended), pieces),
         };
-        Ok(Followed { turn_id, course })
+        Followed { turn_id, course }
     };
     looks.into_iter().map(followed).collect()
 }

@@ -20,7 +20,7 @@ use domain::id::{ReplicaId, SessionId, TurnId, UserId};
 use super::connection::Readers;
 use super::schema::{replicas, turns};
 use super::writer::Writer;
-use crate::sql::rows::PieceRow;
+use crate::sql::rows::storable;
 use crate::sql::values::{Id, Time};
 
 /// Leases of server processes in SQLite.
@@ -36,7 +36,9 @@ impl ReplicaLease for Leases {
     async fn beat(&self, beat: Beat) -> Result<News, Unexpected> {
         let Beat { replica, lease, pieces, sessions, followed } = beat;
         let replica = Id(replica.as_uuid());
-        let pieces: Vec<PieceRow> = pieces.into_iter().map(PieceRow::try_from).collect::<Result<_, _>>()?;
+        let pieces = storable(pieces);
+        let mut told: Vec<Id> = pieces.iter().map(|piece| piece.turn_id).collect();
+        told.dedup();
         if lease.is_some() || !pieces.is_empty() {
             let clock = self.clock.clone();
             let tell = move |connection: &mut SqliteConnection| {
@@ -48,14 +50,14 @@ impl ReplicaLease for Leases {
         let now = Time(self.clock.now());
         let sessions: Vec<Id> = sessions.into_iter().map(|session| Id(session.as_uuid())).collect();
         let hear = move |connection: &mut SqliteConnection| {
-            let heard = beat::hear(connection, replica, &sessions, now)?;
+            let heard = beat::hear(connection, replica, &told, &sessions, now)?;
             Ok((heard, follow::look(connection, &followed)?))
         };
         let (heard, looks) = self.readers.run(hear).await?;
         Ok(News {
             cancelled: heard.turns.into_iter().map(|id| TurnId::from_uuid(id.0)).collect(),
             ended_sessions: heard.sessions.into_iter().map(|id| SessionId::from_uuid(id.0)).collect(),
-            followed: follow::courses(looks)?,
+            followed: follow::courses(looks),
         })
     }
 
@@ -75,8 +77,8 @@ impl ReplicaLease for Leases {
                 let is_there: bool = diesel::select(diesel::dsl::exists(turn)).get_result(connection)?;
                 return Ok(is_there.then_some(Cancellation::Ended));
             };
-            let turn = turns::table.find(Id(id.as_uuid()));
-            diesel::update(turn).set(turns::cancel_requested_at.eq(Time(now))).execute(connection)?;
+            let unasked = turns::table.find(Id(id.as_uuid())).filter(turns::cancel_requested_at.is_null());
+            diesel::update(unasked).set(turns::cancel_requested_at.eq(Time(now))).execute(connection)?;
             Ok(Some(Cancellation::Requested { by: ReplicaId::from_uuid(by.0) }))
         };
         Ok(self.writer.write(request).await?)

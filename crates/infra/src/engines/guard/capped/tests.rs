@@ -51,14 +51,23 @@ async fn r18_an_endless_answer_is_cut_at_its_tokens() {
     assert_eq!((domain::text::estimated_tokens(&text), end), (99, Some(FinishReason::Length)));
     assert_eq!(domain::text::estimated_tokens(&format!("{text}!")), 100);
 
-    // A request lowers the cap, and does not raise it.
-    for (asked, expected) in [(7, 7), (98, 98), (100, 99)] {
+    // A request lowers the cap where the engine does not keep to it, each token being long, and does not raise it.
+    for (asked, expected) in [(7, 28), (24, 96), (25, 99), (100, 99)] {
         let mut request = request();
         request.sampling.max_output_tokens = Some(OutputTokens::try_from(asked).unwrap());
         let (told, end) = texts(caps, request, endless()).await;
         let tokens = domain::text::estimated_tokens(&told.concat());
         assert_eq!((tokens, end), (expected, Some(FinishReason::Length)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_keeps_to_few_tokens_is_not_cut_for_its_long_words() {
+    let mut request = request();
+    request.sampling.max_output_tokens = Some(OutputTokens::try_from(2).unwrap());
+    let steps = vec![text("internationalization"), Step::Event(EngineEvent::Finish(FinishReason::Stop))];
+    let (told, end) = texts(CAPS, request, steps).await;
+    assert_eq!((told.concat().as_str(), end), ("internationalization", Some(FinishReason::Stop)));
 }
 
 #[tokio::test(start_paused = true)]
