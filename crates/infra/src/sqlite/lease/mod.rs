@@ -38,6 +38,7 @@ impl ReplicaLease for Leases {
         let replica = Id(replica.as_uuid());
         let pieces = storable(pieces);
         let mut told: Vec<Id> = pieces.iter().map(|piece| piece.turn_id).collect();
+        told.sort_unstable_by_key(|turn| turn.0);
         told.dedup();
         if lease.is_some() || !pieces.is_empty() {
             let clock = self.clock.clone();
