@@ -176,8 +176,8 @@ async fn reading_goes_on_from_a_position() {
 #[actix_web::test]
 async fn a_running_turn_is_followed_from_there() {
     let mut ports = stored(TurnState::Running { response: "So far".to_owned() });
-    ports.live.expect_follow().once().withf(|_, id, from| *id == turn_id() && from.offset == 3).returning(
-        |_, _, from| -> TurnEvents {
+    ports.live.expect_follow().once().withf(|id, from| *id == turn_id() && from.offset == 3).returning(
+        |_, from| -> TurnEvents {
             let finished = Finished { turn: turn(TurnState::Cancelled(answer("So far"))), retry_after: None };
             Box::pin(stream::iter(finished.into_events(from)))
         },
@@ -205,7 +205,7 @@ async fn bad_positions_are_refused() {
 #[actix_web::test]
 async fn a_reader_hears_that_its_session_is_over() {
     let mut ports = stored(TurnState::Running { response: String::new() });
-    ports.live.expect_follow().returning(|_, _, _| stream::pending().boxed());
+    ports.live.expect_follow().returning(|_, _| stream::pending().boxed());
     ports.watch = domain::session::MockSessionWatch::new();
     ports.watch.expect_ended().withf(|id| *id == session_id()).returning(|_| Box::pin(std::future::ready(())));
     let reply = ports.server().send(get(&path())).await;

@@ -38,7 +38,7 @@ impl ReadingService {
     /// What happens after `from` in a turn of the caller's that was just looked up.
     pub fn events_of(&self, turn: Turn, from: Position) -> Read {
         let events: TurnEvents = match turn.state {
-            TurnState::Running { .. } => self.live.follow(turn.user_id, turn.id, from),
+            TurnState::Running { .. } => self.live.follow(turn.id, from),
             TurnState::Completed(_) | TurnState::Incomplete(..) | TurnState::Cancelled(_) | TurnState::Failed(_) => {
                 let finished = Finished { turn: turn.clone(), retry_after: None };
                 Box::pin(futures_util::stream::iter(finished.into_events(from)))

@@ -115,7 +115,7 @@ impl TurnRunner for LiveRunner {
 
 #[async_trait]
 impl LiveTurns for LiveRunner {
-    fn follow(&self, _owner: UserId, turn: TurnId, from: Position) -> TurnEvents {
+    fn follow(&self, turn: TurnId, from: Position) -> TurnEvents {
         events(self.shared.feeds.seat(turn), from, self.shared.closing.clone())
     }
 

@@ -358,7 +358,7 @@ async fn the_last_reader_that_goes_stops_the_turn_that_said_so() {
     let tell = ports.telling();
     let (runner, _) = ports.runner();
     let running = start(&runner, TurnPlan { on_disconnect: OnDisconnect::Cancel, ..plan() }).await;
-    let mut other = runner.follow(USER, TURN, Position::START);
+    let mut other = runner.follow(TURN, Position::START);
     tell.send("Half").unwrap();
     assert_eq!(told(&other.next().await.unwrap()), "Half");
     drop(running);
@@ -388,7 +388,7 @@ async fn readers_that_come_at_any_time_and_place_read_the_same() {
     let mut first = running.reader.events(Position::START);
     tell.send("Grüße ").unwrap();
     assert_eq!(told(&first.next().await.unwrap()), "Grüße ");
-    let mut late = runner.follow(USER, TURN, at(4));
+    let mut late = runner.follow(TURN, at(4));
     assert_eq!(told(&late.next().await.unwrap()), "ße ");
     tell.send("aus 東京").unwrap();
     drop(tell);
@@ -420,7 +420,7 @@ async fn a_turn_of_another_process_is_followed_to_its_end() {
     let _heart = heart(&runner, leases, WatchedSessions::default()).await;
     beats.recv().await.unwrap();
     let begun = Instant::now();
-    let mut events = runner.follow(USER, TURN, at(1));
+    let mut events = runner.follow(TURN, at(1));
     assert_eq!(told(&events.next().await.unwrap()), "ne");
     assert_eq!(begun.elapsed(), Duration::ZERO, "the first look does not wait for the next tick");
     assert_eq!(told(&events.next().await.unwrap()), ", two");
@@ -443,7 +443,7 @@ async fn a_turn_that_is_gone_ends_its_readers_without_an_end() {
     });
     let (runner, leases) = ports.runner();
     let _heart = heart(&runner, leases, WatchedSessions::default()).await;
-    assert!(runner.follow(USER, TURN, Position::START).next().await.is_none());
+    assert!(runner.follow(TURN, Position::START).next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -454,7 +454,7 @@ async fn a_stop_tells_each_reader_the_end_of_its_turn() {
         let tell = ports.telling();
         let (runner, _) = ports.runner();
         let running = start(&runner, plan()).await;
-        let mut reading: Vec<_> = (0..4).map(|_| runner.follow(USER, TURN, Position::START)).collect();
+        let mut reading: Vec<_> = (0..4).map(|_| runner.follow(TURN, Position::START)).collect();
         reading.push(running.reader.events(Position::START));
         tell.send("Half").unwrap();
         for events in &mut reading {
@@ -526,7 +526,7 @@ async fn a_question_that_is_found_late_is_answered_although_nobody_reads_and_a_s
     let (runner, _) = ports.runner();
     assert!(runner.start(TurnPlan { on_disconnect: OnDisconnect::Cancel, ..plan() }).await.is_err());
     tell.send("Half").unwrap();
-    let mut reader = runner.follow(USER, TURN, Position::START);
+    let mut reader = runner.follow(TURN, Position::START);
     assert_eq!(told(&reader.next().await.unwrap()), "Half");
     runner.drain(Duration::from_secs(1)).await;
     assert_eq!(ends.recv().await.unwrap().as_str(), "incomplete");
