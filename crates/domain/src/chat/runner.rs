@@ -127,7 +127,8 @@ pub trait TurnRunner: Send + Sync {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait LiveTurns: Send + Sync {
-    /// What happens in a turn after `from`; whose it is has been checked. It MUST be told to the end also where the turn has ended meanwhile, without a gap and without a repeat, whichever process runs it.
+    /// What happens in a turn after `from`; whose it is has been checked. It MUST be told to the end also where the turn
+    /// has ended meanwhile, without a gap and without a repeat, whichever process runs it.
     fn follow(&self, turn: TurnId, from: Position) -> TurnEvents;
 
     /// Stops a turn of the owner's, in whichever process it runs; what there is of the answer is kept. `None` if the
