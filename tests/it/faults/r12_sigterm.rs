@@ -67,7 +67,8 @@ async fn r12_a_second_sigterm_ends_at_once(backend: Backend) {
     drains(&server).await;
     let begun = Instant::now();
     server.terminate();
-    server.ended().await;
+    let ended = server.ended().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(5) + SOON, "it took {:?}", begun.elapsed());
     within_patience("the end of all streams", readers.join_all()).await;
 }
