@@ -28,6 +28,8 @@ pub(crate) enum Behaviour {
     Endless(String, Duration),
     /// So many tokens, and then nothing, without closing.
     SilentAfter(usize),
+    /// Those tokens, and then nothing, without closing.
+    SilentAfterThese(Vec<String>),
     /// So many tokens, and then comments for as long as the client listens.
     CommentsAfter(usize),
     /// So many tokens, and then the connection breaks, although more was promised.
@@ -201,6 +203,16 @@ async fn answer(socket: &mut TcpStream, behaviour: Behaviour) -> bool {
         }
         Behaviour::SilentAfter(count) => {
             if say_tokens(socket, count, Duration::ZERO).await {
+                client_left(socket).await;
+            }
+            false
+        }
+        Behaviour::SilentAfterThese(tokens) => {
+            let mut stayed = socket.write_all(SSE.as_bytes()).await.is_ok();
+            for token in tokens {
+                stayed = stayed && say(socket, &told(&token), Duration::ZERO).await;
+            }
+            if stayed {
                 client_left(socket).await;
             }
             false
