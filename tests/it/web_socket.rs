@@ -75,7 +75,7 @@ async fn a_frame_that_cannot_be_read_costs_itself() {
     let mut scene = Scene::with_small_messages().await;
     let id = uuid::Uuid::now_v7();
     for (frame, status, code) in [
-        ("".to_owned(), 400, "malformed_json"),
+        (String::new(), 400, "malformed_json"),
         ("{".to_owned(), 400, "malformed_json"),
         (r#"{"type": "ping"} {}"#.to_owned(), 400, "malformed_json"),
         ("[]".to_owned(), 422, "validation_failed"),

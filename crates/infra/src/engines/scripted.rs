@@ -164,7 +164,7 @@ impl Performance {
         }
         let token = self.token();
         self.told = self.told.saturating_add(1);
-        if self.script.parts && self.told % TOKENS_PER_PART == 0 {
+        if self.script.parts && self.told.is_multiple_of(TOKENS_PER_PART) {
             self.part = Some(part(self.told / TOKENS_PER_PART));
         }
         Some(Ok(EngineEvent::Text(token)))
