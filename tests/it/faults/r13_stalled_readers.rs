@@ -122,6 +122,11 @@ async fn each_more_costs_little<R>(who: &str, stalled: impl AsyncFn(&Caller, Uui
         honest.hear(stream.next().await.expect("the answer goes on"));
     }
     let turn = honest.turn_id().unwrap();
+    // Whoever comes from now on finds the same, and what finding it takes has been taken once.
+    eventually("all of it is stored", async || {
+        ada.turn(turn).await.response.filter(|stored| stored.len() == honest.text.len())
+    })
+    .await;
 
     let (count, mut readers, mut measured) = (scaled(40), Vec::new(), Vec::new());
     for _ in 0..2 {
