@@ -102,6 +102,7 @@ fn scripted(settings: &ScriptedSettings) -> engines::ScriptedSection {
         hang: settings.hang,
         endless: settings.endless,
         odd_utf8: settings.odd_utf8,
+        parts: settings.parts,
     }
 }
 

@@ -18,6 +18,21 @@ fn every_key_is_in_the_list_of_settings() {
 }
 
 #[test]
+fn every_metric_is_in_the_list_of_metrics() {
+    let [source, document] = ["crates/server/src/metrics.rs", "docs/OPERATIONS.md"].map(|file| read(root().join(file)));
+    assert_none(&undocumented_metrics(&source, &document));
+}
+
+#[test]
+fn a_metric_that_is_missing_is_noticed() {
+    let source = "describe_gauge!(\"colloquy_a\", …);\ndescribe_counter!(\"colloquy_b\", …);";
+    let notice = |document: &str, expected| assert_noticed(&undocumented_metrics(source, document), expected);
+    notice("| `colloquy_a` | | … |", "colloquy_b is missing");
+    notice("| `colloquy_a`, `colloquy_b`, `colloquy_c` | | … |", "there is no colloquy_c");
+    assert_none(&undocumented_metrics(source, "| `colloquy_a`, `colloquy_b` | | … |\n`colloquy_c` is in no table"));
+}
+
+#[test]
 fn every_fault_test_is_in_the_list_of_promises() {
     let sources = rust_files_below("tests/it/faults");
     assert_none(&unlisted_tests(&sources, &read(root().join("docs/RELIABILITY.md"))));
@@ -65,6 +80,21 @@ fn undocumented_keys(defaults: &str, document: &str) -> Vec<String> {
     let missing = missing.map(|(key, default)| format!("{key} = {default} is missing"));
     let known = rows.keys().filter(|key| key.contains('.') && !keys.contains_key(**key));
     missing.chain(known.map(|key| format!("there is no {key}"))).collect()
+}
+
+/// A row may tell of several metrics, with commas between them.
+fn undocumented_metrics(source: &str, document: &str) -> Vec<String> {
+    let described = source.split("describe_").skip(1).filter_map(|rest| rest.split('"').nth(1));
+    let there: BTreeSet<&str> = described.filter(|name| name.starts_with("colloquy_")).collect();
+    let names = document.lines().filter_map(|line| line.strip_prefix("| `colloquy_")?.split(" | ").next());
+    let told: BTreeSet<String> = names
+        .flat_map(|names| names.split("`, `colloquy_"))
+        .map(|name| format!("colloquy_{}", name.trim_end_matches('`')))
+        .collect();
+    let missing = there.iter().filter(|name| !told.contains(**name)).map(|name| format!("{name} is missing"));
+    missing
+        .chain(told.iter().filter(|name| !there.contains(name.as_str())).map(|name| format!("there is no {name}")))
+        .collect()
 }
 
 /// Tests are named after their row: `r`, its number, and what they show.

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use crate::support::client::{Caller, Question};
+use reqwest::Method;
+
+use crate::support::client::{Caller, Question, sent};
 use crate::support::database::Backend;
 use crate::support::installation::Installation;
+use crate::support::reply::Turn;
 use crate::support::scale::scaled;
 use crate::support::sse::Transcript;
 use crate::support::waiting::PATIENCE;
@@ -22,7 +25,28 @@ impl Dice {
 
 #[tokio::test]
 async fn r11_a_cut_and_resumed_reader_has_every_byte_once() {
-    let installation = Installation::new(Backend::Postgres).answering(120, 20).set("engine.scripted.odd_utf8", true);
+    let stored = everybody_has_everything_once(odd_answers()).await;
+    assert_eq!(stored.parts, None);
+}
+
+#[tokio::test]
+async fn r11_a_cut_and_resumed_reader_has_every_part_once() {
+    let stored = everybody_has_everything_once(odd_answers().set("engine.scripted.parts", true)).await;
+    let parts = stored.parts.unwrap();
+    let count = |kind: &str| parts.iter().filter(|part| part["type"] == kind).count();
+    assert_eq!(["text", "table", "image"].map(count), [40, 27, 13]);
+    let picture = parts.iter().find(|part| part["type"] == "image").unwrap();
+    assert_eq!(picture["url"].as_str(), stored.graph_url.as_deref());
+}
+
+fn odd_answers() -> Installation {
+    Installation::new(Backend::Postgres).answering(120, 20).set("engine.scripted.odd_utf8", true)
+}
+
+/// Cuts readers off and lets them come back at either replica, while the answer is being made and after. Gives the last
+/// turn that they read.
+async fn everybody_has_everything_once(installation: Installation) -> Turn {
+    let mut last = None;
     let (one, other) = (installation.start().await, installation.start().await);
     let ada = one.client().newcomer("ada").await;
     let replicas = [ada.clone(), ada.at(&other)];
@@ -40,12 +64,15 @@ async fn r11_a_cut_and_resumed_reader_has_every_byte_once() {
 
         let stored = ada.ended_turn(turn).await;
         assert_eq!((stored.status.as_str(), whole.end()), ("completed", ("turn.completed", None)));
-        let stored = stored.response.unwrap();
-        assert_eq!(whole.text, stored, "of the one that was not cut, with seed {seed}");
-        assert!(stored.contains('🦀') && stored.contains('\u{10ffff}'), "{stored:?}");
+        let has_everything = |transcript: &Transcript, whose: &str| {
+            assert_eq!(Some(&transcript.text), stored.response.as_ref(), "of {whose}, with seed {seed}");
+            assert_eq!(transcript.all_parts(), stored.parts, "of {whose}, with seed {seed}");
+        };
+        has_everything(&whole, "the one that was not cut");
+        assert!(whole.text.contains('🦀') && whole.text.contains('\u{10ffff}'), "{stored:?}");
         let mut cuts = 0;
         for (reader, (transcript, cut)) in readers.into_iter().enumerate() {
-            assert_eq!(transcript.text, stored, "of reader {reader}, with seed {seed}");
+            has_everything(&transcript, &format!("reader {reader}"));
             assert_eq!(transcript.end(), ("turn.completed", None));
             cuts += cut;
         }
@@ -58,11 +85,13 @@ async fn r11_a_cut_and_resumed_reader_has_every_byte_once() {
             }
             if resumed.terminal().is_none() {
                 resumed.hear_all(&mut replicas[number % 2].events_after(turn, id).await).await;
-                assert_eq!(resumed.text, stored, "after {id}");
+                has_everything(&resumed, &format!("one that came back after {id}"));
             }
         }
         println!("R11: {cuts} cuts with seed {seed}");
+        last = Some(stored);
     }
+    last.expect("there was one seed at least")
 }
 
 /// What a reader has who is cut after some bytes again and again, in the middle of events and of characters, until it
@@ -95,8 +124,16 @@ async fn r11_a_place_that_does_not_exist_is_refused() {
     let server = Installation::new(Backend::Sqlite).start().await;
     let ada = server.client().newcomer("ada").await;
     let turn = ada.ask("My name is Ada.").await.turn_id;
-    for nowhere in ["", "1", "0.x", "-1.0", "0.-1", "0.0.0"] {
-        let reply = ada.get(&format!("/api/v1/turns/{turn}/events?starting_after={nowhere}")).await;
-        assert!([400, 422].contains(&reply.status), "{nowhere:?}: {reply:?}");
+    let path = format!("/api/v1/turns/{turn}/events");
+    for nowhere in ["1", "0.x", "-1.0", "0.-1", "0.0.0", "0.", ".0", "0.1234567890123456789", "last"] {
+        let problem = ada.get(&format!("{path}?starting_after={nowhere}")).await.problem(422, "validation_failed");
+        assert_eq!(problem.errors[0].pointer, "/starting_after", "{nowhere:?}");
+        let request = ada.request(Method::GET, &path).header("last-event-id", nowhere);
+        sent(request).await.problem(400, "invalid_request");
     }
+    ada.get(&format!("{path}?starting_after=")).await.problem(422, "validation_failed");
+    ada.get(&format!("{path}?starting_after=0.0&starting_after=0.1")).await.problem(422, "validation_failed");
+    // A browser that has heard nothing yet sends nothing in it.
+    let from_the_start = sent(ada.request(Method::GET, &path).header("last-event-id", "")).await;
+    assert!(from_the_start.status == 200 && from_the_start.text.starts_with("event: turn.created"));
 }

@@ -1,12 +1,21 @@
 //! The same over WebSocket (R11): a socket that breaks changes nothing, and another one goes on where it broke.
 
-use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
 
 use crate::support::database::Backend;
 use crate::support::installation::Installation;
-use crate::support::waiting::eventually;
+use crate::support::on_both_stores;
+use crate::support::upstream::{Behaviour, Upstream};
 use crate::support::websocket::text_of;
 
+on_both_stores!(r11_who_wants_a_turn_to_stop_with_the_socket_gets_that);
+
+/// Two seconds is the promise; the rest is for a machine that has too much to do.
+const SOON: Duration = Duration::from_secs(2 + 2);
 const ENDS: [&str; 4] = ["turn.completed", "turn.incomplete", "turn.cancelled", "turn.failed"];
 
 #[tokio::test]
@@ -75,7 +84,7 @@ async fn r11_a_socket_ends_with_its_session_and_says_so() {
     let ada = server.client().newcomer("ada").await;
     let mut socket = ada.web_socket().await.unwrap();
     ada.log_out().await;
-    assert_eq!(closed(&mut socket).await, 4401);
+    assert_eq!(socket.closed().await, 4401);
     assert_eq!(ada.web_socket().await.err(), Some(401));
 }
 
@@ -85,11 +94,43 @@ async fn r11_a_socket_ends_with_its_server_and_says_so() {
     let ada = server.client().newcomer("ada").await;
     let mut socket = ada.web_socket().await.unwrap();
     server.terminate();
-    assert_eq!(closed(&mut socket).await, 1001);
+    assert_eq!(socket.closed().await, 1001);
     assert_eq!(server.ended().await.code, Some(0));
 }
 
-/// The code with which the server closes the socket, whatever it says before.
-async fn closed(socket: &mut crate::support::websocket::WebSocket) -> u16 {
-    eventually("the server closes the socket", async || socket.next().await.map(|_: Value| ()).err()).await
+async fn r11_who_wants_a_turn_to_stop_with_the_socket_gets_that(backend: Backend) {
+    let upstream = Upstream::start(Behaviour::Endless("again ".to_owned(), Duration::from_millis(20))).await;
+    let server = Installation::new(backend).answered_by(&upstream).start().await;
+    let ada = server.client().newcomer("ada").await;
+    for (round, says_so) in [(1, true), (2, false)] {
+        let mut socket = ada.web_socket().await.unwrap();
+        let mut turns = Vec::<Uuid>::new();
+        for on_disconnect in ["cancel", "continue"] {
+            let conversation = ada.new_conversation().await;
+            let create = json!({
+                "type": "turn.create", "input": "Why?", "conversation_id": conversation, "on_disconnect": on_disconnect
+            });
+            socket.send(&create).await;
+            let created = &socket.until(&["turn.created"]).await;
+            turns.push(created.last().unwrap()["turn_id"].as_str().unwrap().parse().unwrap());
+            socket.until(&["turn.delta"]).await;
+        }
+        let [to_be_cancelled, to_go_on] = turns[..] else { unreachable!() };
+
+        let begun = Instant::now();
+        if says_so {
+            socket.send_message(Message::Close(None)).await;
+        }
+        drop(socket);
+        // One call of this round, and both of the last.
+        upstream.left_by(2 * round - 1).await;
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+        let cancelled = ada.ended_turn(to_be_cancelled).await;
+        assert_eq!(cancelled.status, "cancelled");
+        assert!(cancelled.response.unwrap().starts_with("again "));
+
+        assert_eq!(ada.turn(to_go_on).await.status, "running", "the other did not say so");
+        assert_eq!(ada.cancel(to_go_on).await.status, 202);
+        upstream.left_by(2 * round).await;
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::client::{Caller, Question};
@@ -12,11 +13,13 @@ use crate::support::on_both_stores;
 use crate::support::scale::scaled;
 use crate::support::sse::Transcript;
 use crate::support::waiting::{eventually, within_patience};
+use crate::support::websocket::text_of;
 
 on_both_stores!(
     r12_answers_that_end_in_time_are_completed,
     r12_answers_that_do_not_end_are_cut_and_say_so,
     r12_a_second_sigterm_ends_at_once,
+    r12_a_socket_hears_the_end_of_its_turns_and_is_closed,
 );
 
 /// A second is the promise; the rest is for a machine that has too much to do.
@@ -67,9 +70,48 @@ async fn r12_a_second_sigterm_ends_at_once(backend: Backend) {
     drains(&server).await;
     let begun = Instant::now();
     server.terminate();
-    server.ended().await;
+    let ended = server.ended().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(5) + SOON, "it took {:?}", begun.elapsed());
     within_patience("the end of all streams", readers.join_all()).await;
+}
+
+async fn r12_a_socket_hears_the_end_of_its_turns_and_is_closed(backend: Backend) {
+    for (hangs, last) in [(false, ["turn.completed", "completed"]), (true, ["turn.incomplete", "incomplete"])] {
+        let installation = Installation::new(backend);
+        let answering = installation.clone().answering(20, 50).set("engine.scripted.hang", hangs);
+        let server = answering.set("server.shutdown_seconds", 4).start().await;
+        let ada = server.client().newcomer("ada").await;
+        let mut socket = ada.web_socket().await.unwrap();
+        let mut frames = Vec::new();
+        for conversation in ada.new_conversations(3).await {
+            socket.send(&json!({"type": "turn.create", "input": "Why?", "conversation_id": conversation})).await;
+            frames.extend(socket.until(&["turn.created"]).await);
+        }
+        drains(&server).await;
+        socket.send(&json!({"type": "turn.create", "input": "And now?"})).await;
+        let (refused, code) = loop {
+            match socket.next().await {
+                Ok(frame) => frames.push(frame),
+                Err(code) => break (frames.iter().filter(|frame| frame["error"]["code"] == "draining").count(), code),
+            }
+        };
+        assert_eq!((refused, code), (1, 1001), "{frames:?}");
+        let ended = server.ended().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+
+        let server = installation.start().await;
+        let ada = ada.at(&server);
+        let ends: Vec<_> = frames.iter().filter(|frame| frame["type"] == last[0]).collect();
+        assert_eq!(ends.len(), 3, "{frames:?}");
+        for end in ends {
+            let told: Vec<_> = frames.iter().filter(|frame| frame["turn_id"] == end["turn_id"]).cloned().collect();
+            let stored = ada.turn(end["turn_id"].as_str().unwrap().parse().unwrap()).await;
+            assert_eq!((stored.status.as_str(), stored.response), (last[1], Some(text_of(&told))));
+            assert_eq!(end["incomplete_reason"].as_str(), stored.incomplete_reason.as_deref());
+            assert_eq!(stored.incomplete_reason.as_deref(), hangs.then_some("server_restart"));
+        }
+    }
 }
 
 /// Many readers, each of whom has heard something.

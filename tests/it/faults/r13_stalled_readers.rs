@@ -3,9 +3,13 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
+use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 use uuid::Uuid;
 
 use crate::support::client::Caller;
@@ -14,13 +18,15 @@ use crate::support::installation::{Installation, Server};
 use crate::support::scale::scaled;
 use crate::support::sse::Transcript;
 use crate::support::upstream::{Behaviour, Upstream};
-use crate::support::waiting::within_patience;
+use crate::support::waiting::{eventually, within_patience};
 
 const STALL: Duration = Duration::from_secs(2);
 /// What the server may hold for a reader: the promised 64 KiB, and as much again for whatever else a connection takes.
 const KIB_FOR_EACH: usize = 64 * 2;
 /// What a server's memory grows by whatever it does.
 const KIB_BESIDES: usize = 16 * 1024;
+/// In bytes.
+const LONG_ANSWER: usize = 3_000_000;
 
 #[tokio::test]
 async fn r13_readers_who_do_not_read_are_cut_and_cost_nobody_else_anything() {
@@ -86,12 +92,93 @@ async fn r13_readers_who_do_not_read_are_cut_and_cost_nobody_else_anything() {
     println!("R13: {before} KiB became {after} KiB, and who reads waited {longest:?} at most");
 }
 
-/// Asks for the events and takes none of them. Its window is small, so that the server notices soon.
-async fn stalled_reader(ada: &Caller, turn: Uuid) -> TcpStream {
+#[tokio::test]
+async fn r13_each_more_reader_of_events_who_does_not_read_costs_little() {
+    each_more_costs_little("a reader of events", stalled_reader).await;
+}
+
+#[tokio::test]
+async fn r13_each_more_socket_that_is_not_read_costs_little() {
+    each_more_costs_little("a WebSocket", stalled_socket).await;
+}
+
+/// The memory for so many, and for twice as many: what they have in common, and the answer itself, is in both.
+async fn each_more_costs_little<R>(who: &str, stalled: impl AsyncFn(&Caller, Uuid) -> R) {
+    // All of it is there from the start, and it is so much that nobody holds all of it unread.
+    let texts: Vec<String> = vec!["x".repeat(LONG_ANSWER / 6); 6];
+    let upstream = Upstream::start(Behaviour::SilentAfterThese(texts)).await;
+    let server = Installation::new(Backend::Sqlite)
+        .answered_by(&upstream)
+        .set("server.stall_seconds", 600)
+        .set("engine.progress_timeout_ms", 3_600_000)
+        .set("engine.max_output_bytes", 50_000_000)
+        .set("engine.max_output_tokens", 1_000_000)
+        .start()
+        .await;
+    let ada = server.client().newcomer("ada").await;
+    let mut stream = ada.stream("Why?").await.unwrap();
+    let mut honest = Transcript::default();
+    while honest.text.len() < LONG_ANSWER {
+        honest.hear(stream.next().await.expect("the answer goes on"));
+    }
+    let turn = honest.turn_id().unwrap();
+    // Whoever comes from now on finds the same, and what finding it takes has been taken once.
+    eventually("all of it is stored", async || {
+        ada.turn(turn).await.response.filter(|stored| stored.len() == honest.text.len())
+    })
+    .await;
+
+    let (count, mut readers, mut measured) = (scaled(40), Vec::new(), Vec::new());
+    for _ in 0..2 {
+        for _ in 0..count {
+            readers.push(stalled(&ada, turn).await);
+        }
+        measured.push(settled_kib(&server).await);
+    }
+    let each = measured[1].saturating_sub(measured[0]) / count;
+    println!("R13: {count} readers took {} KiB, twice as many {} KiB: {each} KiB for {who}", measured[0], measured[1]);
+    assert!(each <= KIB_FOR_EACH, "{each} KiB for {who}");
+    assert_eq!(ada.cancel(turn).await.status, 202);
+    honest.hear_all(&mut stream).await;
+    assert_eq!(honest.end(), ("turn.cancelled", None));
+}
+
+/// How much memory the server has, once that changes no more.
+async fn settled_kib(server: &Server) -> usize {
+    let (mut last, mut unchanged) = (0, 0);
+    eventually("the server takes no more memory", async || {
+        let now = resident_kib(server);
+        unchanged = if now.abs_diff(last) < 256 { unchanged + 1 } else { 0 };
+        last = now;
+        (unchanged == 50).then_some(now)
+    })
+    .await
+}
+
+/// The same over a WebSocket, whose first frame is read.
+async fn stalled_socket(ada: &Caller, turn: Uuid) -> WebSocketStream<TcpStream> {
+    let (host, stream) = small_window(ada).await;
+    let request = ClientRequestBuilder::new(format!("ws://{host}/api/v1/ws").parse().unwrap());
+    let request = request.with_header("Authorization", ada.authorization());
+    let (mut socket, _) = within_patience("a WebSocket", client_async(request, stream)).await.unwrap();
+    let resume = json!({"type": "turn.resume", "turn_id": turn}).to_string();
+    socket.send(Message::text(resume)).await.unwrap();
+    let created = within_patience("a frame", socket.next()).await.unwrap().unwrap().into_text().unwrap();
+    assert!(created.contains("turn.created"), "{created}");
+    socket
+}
+
+/// A connection whose window is small, so that the server soon notices who does not read.
+async fn small_window(ada: &Caller) -> (&str, TcpStream) {
     let host = ada.client().address().strip_prefix("http://").unwrap();
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(host.parse().unwrap()).await.unwrap();
+    (host, socket.connect(host.parse().unwrap()).await.unwrap())
+}
+
+/// Asks for the events and takes none of them.
+async fn stalled_reader(ada: &Caller, turn: Uuid) -> TcpStream {
+    let (host, mut stream) = small_window(ada).await;
     let head = format!(
         "GET /api/v1/turns/{turn}/events HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\n\r\n",
         ada.authorization()

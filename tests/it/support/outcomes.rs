@@ -118,6 +118,8 @@ fn each_kind_of_disagreement_is_noticed() {
         failure: None,
         request_question: question.to_owned(),
         response: Some("Yes.".to_owned()),
+        parts: None,
+        graph_url: None,
     };
     let asked = |outcome: Outcome| [Asked { question: "q".to_owned(), outcome }];
     let ok = |response: &str| asked(Outcome::Ok { turn_id: Uuid::from_u128(1), response: response.to_owned() });

@@ -26,7 +26,7 @@ pub(crate) struct Answer {
 }
 
 /// A turn as it is stored.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Turn {
     pub(crate) id: Uuid,
     pub(crate) seq: i64,
@@ -36,6 +36,8 @@ pub(crate) struct Turn {
     pub(crate) failure: Option<String>,
     pub(crate) request_question: String,
     pub(crate) response: Option<String>,
+    pub(crate) parts: Option<Vec<Value>>,
+    pub(crate) graph_url: Option<String>,
 }
 
 /// A problem document.

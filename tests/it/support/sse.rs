@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::{Stream, StreamExt as _};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::{Caller, Question};
@@ -144,6 +144,26 @@ impl Transcript {
             let event = stream.next().await.unwrap_or_else(|| panic!("no {name} in {:?}", self.events));
             self.hear(event);
         }
+    }
+
+    /// All of the answer in order, as a turn has it: texts, and between them the other parts, each of which must be where
+    /// its event says. `None` where there is nothing but text.
+    pub(crate) fn all_parts(&self) -> Option<Vec<Value>> {
+        let mut all: Vec<Value> = Vec::new();
+        for Event { name, data, .. } in &self.events {
+            match (name.as_str(), all.last_mut()) {
+                ("turn.delta", Some(last)) if last["type"] == "text" => {
+                    last["text"] = [&last["text"], &data["text"]].map(|text| text.as_str().unwrap()).concat().into();
+                }
+                ("turn.delta", _) => all.push(json!({"type": "text", "text": data["text"]})),
+                ("turn.part", _) => {
+                    assert_eq!(data["index"], all.len(), "{data}");
+                    all.push(data["part"].clone());
+                }
+                _ => {}
+            }
+        }
+        all.iter().any(|part| part["type"] != "text").then_some(all)
     }
 
     /// After what to resume; `None` is from the start.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -28,6 +28,8 @@ pub(crate) enum Behaviour {
     Endless(String, Duration),
     /// So many tokens, and then nothing, without closing.
     SilentAfter(usize),
+    /// Those tokens, and then nothing, without closing.
+    SilentAfterThese(Vec<String>),
     /// So many tokens, and then comments for as long as the client listens.
     CommentsAfter(usize),
     /// So many tokens, and then the connection breaks, although more was promised.
@@ -45,11 +47,16 @@ pub(crate) struct Upstream {
     shared: Arc<Shared>,
 }
 
+struct Request {
+    at: Instant,
+    body: Value,
+}
+
 #[derive(Default)]
 struct Shared {
     /// What the next requests get; the last of them stays.
     behaviours: Mutex<VecDeque<Behaviour>>,
-    requests: Mutex<Vec<Instant>>,
+    requests: Mutex<Vec<Request>>,
     /// How many clients have closed their connections before the end of the answer.
     gone: watch::Sender<usize>,
 }
@@ -76,7 +83,14 @@ impl Upstream {
 
     /// When each request came.
     pub(crate) fn requests(&self) -> Vec<Instant> {
-        self.shared.requests.lock().unwrap().clone()
+        self.shared.requests.lock().unwrap().iter().map(|request| request.at).collect()
+    }
+
+    /// What each request said in the conversation: its messages, without who said them.
+    pub(crate) fn messages(&self) -> Vec<Vec<String>> {
+        let content = |message: &Value| message["content"].as_str().unwrap().to_owned();
+        let messages = |body: &Value| body["messages"].as_array().unwrap().iter().map(content).collect();
+        self.shared.requests.lock().unwrap().iter().map(|request| messages(&request.body)).collect()
     }
 
     /// How many requests came.
@@ -140,10 +154,8 @@ fn listen(listener: TcpListener, shared: Arc<Shared>) -> JoinHandle<()> {
 }
 
 async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
-    if !read_request(&mut socket).await {
-        return;
-    }
-    shared.requests.lock().unwrap().push(Instant::now());
+    let Some(body) = read_request(&mut socket).await else { return };
+    shared.requests.lock().unwrap().push(Request { at: Instant::now(), body });
     let behaviour = {
         let mut behaviours = shared.behaviours.lock().unwrap();
         let next = if behaviours.len() > 1 { behaviours.pop_front() } else { behaviours.front().cloned() };
@@ -154,20 +166,19 @@ async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Whether there was a whole one.
-async fn read_request(socket: &mut TcpStream) -> bool {
+/// What a whole one says; null if it is none of ours.
+async fn read_request(socket: &mut TcpStream) -> Option<Value> {
     let (mut received, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
     loop {
         match socket.read(&mut buffer).await {
             Ok(read @ 1..) => received.extend_from_slice(&buffer[..read]),
-            _ => return false,
+            _ => return None,
         }
-        let text = String::from_utf8_lossy(&received).to_ascii_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return true;
-            }
+        let Some(head) = received.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let (head, body) = (String::from_utf8_lossy(&received[..head]).to_ascii_lowercase(), &received[head + 4..]);
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return Some(serde_json::from_slice(body).unwrap_or_default());
         }
     }
 }
@@ -192,6 +203,16 @@ async fn answer(socket: &mut TcpStream, behaviour: Behaviour) -> bool {
         }
         Behaviour::SilentAfter(count) => {
             if say_tokens(socket, count, Duration::ZERO).await {
+                client_left(socket).await;
+            }
+            false
+        }
+        Behaviour::SilentAfterThese(tokens) => {
+            let mut stayed = socket.write_all(SSE.as_bytes()).await.is_ok();
+            for token in tokens {
+                stayed = stayed && say(socket, &told(&token), Duration::ZERO).await;
+            }
+            if stayed {
                 client_left(socket).await;
             }
             false

@@ -33,7 +33,29 @@ impl WebSocket {
     }
 
     pub(crate) async fn send(&mut self, frame: &Value) {
-        self.0.send(Message::text(frame.to_string())).await.unwrap();
+        self.send_text(&frame.to_string()).await;
+    }
+
+    /// Sends a text, whatever it says.
+    pub(crate) async fn send_text(&mut self, text: &str) {
+        self.send_message(Message::text(text)).await;
+    }
+
+    /// Sends a message, or a part of one, of any kind.
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
+    }
+
+    /// The code with which the server closes, whatever it says before.
+    pub(crate) async fn closed(&mut self) -> u16 {
+        let closed = async {
+            loop {
+                if let Err(code) = self.next().await {
+                    return code;
+                }
+            }
+        };
+        within_patience("the server closes the socket", closed).await
     }
 
     /// The next frame, or the code with which the server closed; 1006 if it said none.

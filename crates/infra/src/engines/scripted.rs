@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::chat::{
     ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, OfferedModel,
 };
-use domain::conversation::ModelName;
+use domain::conversation::{ModelName, Part};
 use futures_util::{StreamExt as _, stream};
 
 /// Tokens that break careless code: characters of four bytes, marks that combine with what came before, writing
@@ -29,11 +29,15 @@ const ODD_TOKENS: &[&str] = &[
     " <b>&amp;\"'\\",
 ];
 
+/// After how many tokens there is something that is more than text, where a script has that.
+const TOKENS_PER_PART: u32 = 3;
+
 /// How a [`ScriptedEngine`] answers.
 ///
 /// Its first token is `[N turns of context] You said: QUESTION`, so that a test sees from the answer what the
 /// engine was given; the tokens after it are ` 2`, ` 3` and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, and every mixture is a script")]
 pub struct Script {
     /// The time until the first token, or until whatever happens instead of it.
     pub first_token: Duration,
@@ -51,6 +55,9 @@ pub struct Script {
     pub endless: bool,
     /// The tokens after the first are odd but valid UTF-8.
     pub odd_utf8: bool,
+    /// After every third token comes a part that is more than text: a table, each third time a picture. They are not
+    /// counted as tokens.
+    pub parts: bool,
 }
 
 impl Default for Script {
@@ -65,6 +72,7 @@ impl Default for Script {
             hang: false,
             endless: false,
             odd_utf8: false,
+            parts: false,
         }
     }
 }
@@ -104,7 +112,7 @@ impl ChatEngine for ScriptedEngine {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let script = self.script.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let opening = format!("[{} turns of context] You said: {}", request.context.len(), request.question);
-        let performance = Performance { script, opening, told: 0, ended: false };
+        let performance = Performance { script, opening, told: 0, part: None, ended: false };
         let named = stream::iter([Ok(EngineEvent::Model(self.model.clone()))]);
         let events = stream::unfold(performance, |mut performance| async move {
             let event = performance.next().await?;
@@ -119,6 +127,8 @@ struct Performance {
     script: Script,
     opening: String,
     told: u32,
+    /// What comes before the next token.
+    part: Option<Part>,
     ended: bool,
 }
 
@@ -126,6 +136,9 @@ impl Performance {
     async fn next(&mut self) -> Option<Result<EngineEvent, EngineError>> {
         if self.ended {
             return None;
+        }
+        if let Some(part) = self.part.take() {
+            return Some(Ok(EngineEvent::Part(part)));
         }
         let fails = self.script.fail_after == Some(self.told);
         let finishes = !self.script.endless && self.told >= self.script.tokens;
@@ -151,6 +164,9 @@ impl Performance {
         }
         let token = self.token();
         self.told = self.told.saturating_add(1);
+        if self.script.parts && self.told.is_multiple_of(TOKENS_PER_PART) {
+            self.part = Some(part(self.told / TOKENS_PER_PART));
+        }
         Some(Ok(EngineEvent::Text(token)))
     }
 
@@ -164,6 +180,17 @@ impl Performance {
         }
         format!(" {}", u64::from(self.told) + 1)
     }
+}
+
+/// The nth part; no two of an answer are the same.
+fn part(number: u32) -> Part {
+    if number.is_multiple_of(3) {
+        // A picture that the server has.
+        let url = "/docs/favicon-32x32.png".to_owned();
+        return Part::Image { url, alt: Some(format!("Picture {number}")) };
+    }
+    let columns = ["part", "tokens before it"].map(str::to_owned).into();
+    Part::Table { columns, rows: vec![vec![number.to_string(), (number * TOKENS_PER_PART).to_string()]] }
 }
 
 async fn pause(duration: Duration) {
@@ -274,6 +301,41 @@ mod tests {
         let text = texts.concat();
         for odd in ["🦀", "e\u{301}", "ש", "\0", "\u{feff}"] {
             assert!(text.contains(odd), "{odd:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_comes_after_every_third_token() {
+        let engine = ScriptedEngine::new(Script { parts: true, tokens: 10, ..Script::default() });
+        let events: Vec<_> = engine.answer(request()).await.unwrap().map(Result::unwrap).collect().await;
+        let kinds = events.iter().filter_map(|event| match event {
+            EngineEvent::Text(_) => Some('.'),
+            EngineEvent::Part(Part::Table { columns, rows }) => {
+                assert!(!rows.is_empty() && rows.iter().all(|row| row.len() == columns.len()));
+                Some('T')
+            }
+            EngineEvent::Part(Part::Image { url, .. }) => {
+                assert!(url.starts_with('/') && !url.starts_with("//"), "{url}");
+                Some('I')
+            }
+            EngineEvent::Finish(_) => Some('!'),
+            _ => None,
+        });
+        assert_eq!(kinds.collect::<String>(), "...T...T...I.!");
+        let (texts, end) = perform(Script { parts: true, ..Script::default() }, 100);
+        assert_eq!((texts, end), perform(Script::default(), 100), "the text is the same without them");
+    }
+
+    #[tokio::test]
+    async fn a_part_comes_before_whatever_ends_the_answer() {
+        for script in [
+            Script { tokens: 3, ..Script::default() },
+            Script { fail_after: Some(3), ..Script::default() },
+            Script { tokens: 3, hang: true, ..Script::default() },
+        ] {
+            let engine = ScriptedEngine::new(Script { parts: true, ..script });
+            let told = engine.answer(request()).await.unwrap().take(1 + 3 + 1).map(Result::unwrap);
+            assert!(matches!(told.collect::<Vec<_>>().await[..], [.., EngineEvent::Part(_)]));
         }
     }
 

@@ -94,6 +94,7 @@ impl Default for OpenAiSection {
 /// `engine.scripted`; the defaults are those of [`Script`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as in the script")]
 pub struct ScriptedSection {
     /// `first_token_ms`: the time until the first token.
     pub first_token_ms: u64,
@@ -109,12 +110,23 @@ pub struct ScriptedSection {
     pub endless: bool,
     /// `odd_utf8`: tell tokens that break careless code.
     pub odd_utf8: bool,
+    /// `parts`: tell parts that are more than text, too.
+    pub parts: bool,
 }
 
 impl Default for ScriptedSection {
     fn default() -> Self {
         let Script { tokens, .. } = Script::default();
-        Self { first_token_ms: 0, token_ms: 0, tokens, fail_after: None, hang: false, endless: false, odd_utf8: false }
+        Self {
+            first_token_ms: 0,
+            token_ms: 0,
+            tokens,
+            fail_after: None,
+            hang: false,
+            endless: false,
+            odd_utf8: false,
+            parts: false,
+        }
     }
 }
 
@@ -129,6 +141,7 @@ impl From<ScriptedSection> for Script {
             hang: section.hang,
             endless: section.endless,
             odd_utf8: section.odd_utf8,
+            parts: section.parts,
         }
     }
 }

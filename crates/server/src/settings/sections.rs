@@ -127,6 +127,7 @@ pub struct OpenAiSettings {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as in the script")]
 pub struct ScriptedSettings {
     pub first_token_ms: Milliseconds<0, 3_600_000>,
     pub token_ms: Milliseconds<0, 3_600_000>,
@@ -135,6 +136,7 @@ pub struct ScriptedSettings {
     pub hang: bool,
     pub endless: bool,
     pub odd_utf8: bool,
+    pub parts: bool,
 }
 
 /// The shortest lease is twice the longest tick, so that one renewal may be lost.
