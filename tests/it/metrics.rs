@@ -83,7 +83,7 @@ async fn a_chat_is_counted_and_names_nobody(backend: Backend) {
             r#"colloquy_http_requests_total{method="GET",route="/api/v1/turns/{id}",status="404"} 1"#,
             r#"colloquy_http_requests_total{method="GET",route="/api/v1/turns/{id}/events",status="200"} 1"#,
             r#"colloquy_http_requests_total{method="GET",route="",status="404"} 1"#,
-            r#"colloquy_http_request_seconds_count{route="/chat"} 1"#,
+            r#"colloquy_http_request_seconds_count{method="POST",route="/chat"} 1"#,
             r#"colloquy_pool_size{pool="requests"} "#,
             r#"colloquy_journal_batch_size_bucket{writer=""#,
             "colloquy_tick_seconds_count ",

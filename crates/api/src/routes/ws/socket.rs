@@ -1,3 +1,4 @@
+use std::io;
 use std::time::Duration;
 
 use actix_web::rt::time::{Instant, interval_at, timeout};
@@ -102,7 +103,9 @@ impl Socket {
             }
             Some(Ok(AggregatedMessage::Pong(_))) => None,
             Some(Ok(AggregatedMessage::Close(_))) => Some(End::With(closed(CloseCode::Normal, ""))),
-            Some(Err(ProtocolError::Overflow)) => Some(End::With(closed(CloseCode::Size, "the message is too big"))),
+            Some(Err(error)) if is_overflow(&error) => {
+                Some(End::With(closed(CloseCode::Size, "the message is too big")))
+            }
             Some(Err(ProtocolError::Io(_))) | None => Some(End::Without),
             Some(Err(_)) => Some(End::With(closed(CloseCode::Protocol, "that is no WebSocket message"))),
         }
@@ -111,6 +114,16 @@ impl Socket {
     /// Whether the client took it. One that takes nothing for too long is let go: it can go on reading elsewhere.
     async fn send(&mut self, frame: String) -> bool {
         matches!(timeout(self.settings.stall, self.session.text(frame)).await, Ok(Ok(())))
+    }
+}
+
+/// One frame that is too big is an error of its own; of pieces that are too many together actix-ws makes one of input,
+/// which no socket gives.
+fn is_overflow(error: &ProtocolError) -> bool {
+    match error {
+        ProtocolError::Overflow => true,
+        ProtocolError::Io(error) => error.kind() == io::ErrorKind::Other,
+        _ => false,
     }
 }
 
