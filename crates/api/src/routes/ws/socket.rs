@@ -106,6 +106,9 @@ impl Socket {
             Some(Err(error)) if is_overflow(&error) => {
                 Some(End::With(closed(CloseCode::Size, "the message is too big")))
             }
+            Some(Err(ProtocolError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
+                Some(End::With(closed(CloseCode::Invalid, "the text is not UTF-8")))
+            }
             Some(Err(ProtocolError::Io(_))) | None => Some(End::Without),
             Some(Err(_)) => Some(End::With(closed(CloseCode::Protocol, "that is no WebSocket message"))),
         }
