@@ -40,6 +40,7 @@ async fn measurements_on_the_main_port_need_their_own_token() {
     let unasked = read(&client, None).await;
     unasked.problem(401, "unauthenticated");
     assert!(unasked.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")), "{unasked:?}");
+    assert!(unasked.text.contains("metrics.token"), "{unasked:?}");
     let ada = client.newcomer("ada").await;
     let hers = ada.authorization();
     for wrong in ["whoever-has-this-read", "whoever-has-this-reads-", hers.strip_prefix("Bearer ").unwrap()] {
@@ -87,6 +88,9 @@ async fn a_chat_is_counted_and_names_nobody(backend: Backend) {
             r#"colloquy_pool_size{pool="requests"} "#,
             r#"colloquy_journal_batch_size_bucket{writer=""#,
             "colloquy_tick_seconds_count ",
+            "colloquy_tick_failures_total 0",
+            "colloquy_turns_reaped_total 0",
+            r#"colloquy_pool_refused_total{pool="requests"} 0"#,
         ]
         .map(|line| text.lines().any(|told| told.starts_with(line)));
         is_counted.iter().all(|is_counted| *is_counted).then_some(text)

@@ -71,6 +71,27 @@ async fn a_message_that_is_no_text_closes_the_socket() {
 }
 
 #[tokio::test]
+async fn a_question_is_known_by_its_key() {
+    let mut scene = Scene::with_small_messages().await;
+    let ask = |key| json!({"type": "turn.create", "input": "Why?", "idempotency_key": key});
+    let mut turns = Vec::new();
+    for key in ["first", "second", "first"] {
+        scene.socket.send(&ask(key)).await;
+        let created = scene.socket.next().await.unwrap();
+        assert_eq!((&created["type"], &created["idempotency_key"]), (&json!("turn.created"), &json!(key)), "{created}");
+        turns.push(created["turn_id"].clone());
+        loop {
+            let event = scene.socket.next().await.unwrap();
+            assert_eq!(event.get("idempotency_key"), None, "{event}");
+            if event["type"] == "turn.completed" {
+                break;
+            }
+        }
+    }
+    assert!(turns[0] == turns[2] && turns[0] != turns[1], "{turns:?}");
+}
+
+#[tokio::test]
 async fn a_frame_that_cannot_be_read_costs_itself() {
     let mut scene = Scene::with_small_messages().await;
     let id = uuid::Uuid::now_v7();

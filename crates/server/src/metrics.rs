@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::http::header::ContentType;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -20,6 +19,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// In seconds: from a request that is answered from memory to an answer that takes minutes.
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0];
+/// Prometheus' text format, as `GET /metrics` gives it as well.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Writes that shared a commit.
 const BATCH: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
@@ -38,6 +39,7 @@ pub fn start(settings: &MetricsSettings) -> Result<Option<Render>, StartError> {
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(failed)?;
     describe();
+    begin_at_zero();
     let kept = handle.clone();
     tokio::spawn(async move {
         let mut due = tokio::time::interval(UPKEEP);
@@ -78,7 +80,7 @@ impl MetricsPort {
 }
 
 async fn show(render: Data<Render>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(render())
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(render())
 }
 
 fn describe() {
@@ -102,4 +104,11 @@ fn describe() {
     describe_gauge!("colloquy_engine_breaker_state", Count, "0 closed, 1 half open, 2 open; by model");
     describe_counter!("colloquy_engine_retries_total", Count, "Answers that were begun again");
     describe_counter!("colloquy_engine_fallbacks_total", Count, "Answers that another model gave");
+}
+
+/// What has not happened yet is 0 and not missing, so that a rate over its first time is not lost.
+fn begin_at_zero() {
+    for counter in ["colloquy_turns_reaped_total", "colloquy_tick_failures_total"] {
+        metrics::counter!(counter).increment(0);
+    }
 }

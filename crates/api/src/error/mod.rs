@@ -94,6 +94,11 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn saying(mut self, detail: &'static str) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     pub(crate) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
         self

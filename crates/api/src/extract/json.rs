@@ -52,6 +52,7 @@ fn explain(pointer: String, error: &str) -> FieldError {
         let expected = error.rsplit_once(", expected ").map_or("of another type", |(_, expected)| expected);
         let expected = match expected {
             "u64" => "a whole number that is not negative",
+            "f32" => "a number",
             "a map" => "an object",
             other => other,
         };

@@ -59,6 +59,7 @@ impl<C: Connect> Pool<C> {
             .connection_timeout(patience)
             .test_on_check_out(false)
             .build_unchecked(Connector { options });
+        counter!("colloquy_pool_refused_total", "pool" => settings.name).increment(0);
         Self { connections, admission: Arc::new(Semaphore::new(settings.size as usize)), settings }
     }
 

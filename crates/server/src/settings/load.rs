@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError};
+use secrecy::ExposeSecret as _;
 
 use super::layer::{KnownKeys, Layer};
 use super::{Environment, Flaw, KeyProblem, Origin, Profile, Settings, SettingsError, StoreLocation};
@@ -141,6 +142,15 @@ impl Reading<'_> {
         let token = settings.metrics.token.len();
         if (1..MIN_TOKEN_BYTES).contains(&token) {
             let rule = format!("must have at least {MIN_TOKEN_BYTES} bytes, but has {token}");
+            return Err(SettingsError::Keys(vec![self.problem("metrics.token".to_owned(), rule)]));
+        }
+        if settings
+            .metrics
+            .token
+            .get()
+            .is_some_and(|token| !token.expose_secret().bytes().all(|b| b.is_ascii_graphic()))
+        {
+            let rule = "must be visible ASCII characters, for it is sent in a header".to_owned();
             return Err(SettingsError::Keys(vec![self.problem("metrics.token".to_owned(), rule)]));
         }
         Ok((settings, self.said))

@@ -213,6 +213,8 @@ fn a_value_that_breaks_its_rule_is_named_with_its_place() {
         ("DATABASE_URL", "sqlite::memory:", "database.url", "across a restart"),
         ("DATABASE_URL", "mysql://u:geheim@h/d", "database.url", "must be sqlite:"),
         ("COLLOQUY__AUTH__SECRET", "geheim", "auth.secret", "at least 32 bytes, but has 6"),
+        ("COLLOQUY__METRICS__TOKEN", "geheim", "metrics.token", "at least 16 bytes, but has 6"),
+        ("COLLOQUY__METRICS__TOKEN", "geheim geheim geheim", "metrics.token", "visible ASCII characters"),
     ] {
         let result = load_with(&[(variable, value)]);
         let text = result.as_ref().unwrap_err().to_string();

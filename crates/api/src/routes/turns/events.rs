@@ -30,7 +30,12 @@ use crate::routes::asking::session_ended;
     ),
     responses(
         (status = 200, description = "The events", body = EventBody, content_type = "text/event-stream"),
-        (status = 400, description = "`invalid_request`: `Last-Event-ID` is no position", body = crate::error::Problem),
+        (
+            status = 400,
+            description = "`invalid_request`: `Last-Event-ID` is no position",
+            body = crate::error::Problem,
+            content_type = "application/problem+json"
+        ),
         Unauthenticated,
         Missing,
         InvalidQuery,

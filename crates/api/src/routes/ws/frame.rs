@@ -183,12 +183,13 @@ pub(super) fn pong() -> String {
     Sent::of("pong").text()
 }
 
-pub(super) fn event(turn: TurnId, event: &Event) -> String {
+pub(super) fn event(turn: TurnId, event: &Event, idempotency_key: Option<&str>) -> String {
     let names_turn = matches!(event.body, EventBody::Created(_) | EventBody::Ended(_));
     Sent {
         turn_id: (!names_turn).then(|| turn.as_uuid()),
         id: event.id.map(|position| position.to_string()),
         body: Some(&event.body),
+        idempotency_key,
         ..Sent::of(event.name)
     }
     .text()

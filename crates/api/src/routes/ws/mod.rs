@@ -23,8 +23,8 @@ use crate::services::ApiSettings;
 /// Frames are JSON texts. The client sends `turn.create {input, conversation_id?, model?, on_busy?, on_disconnect?,
 /// idempotency_key?}`, `turn.resume {turn_id, starting_after?}`, `turn.cancel {turn_id}` and `ping`; the server sends the
 /// events of `GET /api/v1/turns/{id}/events` with `type`, `turn_id` and `id`, `pong`, and `error {status, error}`. It
-/// closes with 4401 when the session has ended, 4429 after too much, 1001 when the server stops, and 1009 after a
-/// message that is too big.
+/// closes with 4401 when the session has ended, 4429 after too much, 1001 when the server stops, 1003 after a binary
+/// message, 1007 after a text that is not UTF-8, and 1009 after a message that is too big.
 #[utoipa::path(
     get,
     path = "/api/v1/ws",
@@ -33,7 +33,12 @@ use crate::services::ApiSettings;
     security(("token" = []), ("login" = [])),
     responses(
         (status = 101, description = "The connection is a WebSocket from now on"),
-        (status = 400, description = "`invalid_request`: no WebSocket was asked for", body = crate::error::Problem),
+        (
+            status = 400,
+            description = "`invalid_request`: no WebSocket was asked for",
+            body = crate::error::Problem,
+            content_type = "application/problem+json"
+        ),
         Unauthenticated,
         Failures,
     )

@@ -91,9 +91,11 @@ impl Turns {
             match chat.start(&caller, ask).await {
                 Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader })) => {
                     let created = Event::created(turn_id, conversation_id, caller.session_id);
-                    told(turn_id, Some(created), reader.events(Position::START))
+                    told(turn_id, Some(created), reader.events(Position::START), key.as_deref())
                 }
-                Ok(Started::Replayed(turn)) => told_from(reading.events_of(*turn, Position::START), true),
+                Ok(Started::Replayed(turn)) => {
+                    told_from(reading.events_of(*turn, Position::START), true, key.as_deref())
+                }
                 Err(AskError::Refused(AcceptError::InProgress { running })) => {
                     read(&reading, &caller, running, None, key).await
                 }
@@ -130,21 +132,32 @@ async fn read(
     key: Option<String>,
 ) -> LocalBoxStream<'static, String> {
     match reading.read(caller, turn, from.unwrap_or(Position::START)).await {
-        Ok(Some(read)) => told_from(read, from.is_none()),
+        Ok(Some(read)) => told_from(read, from.is_none(), key.as_deref()),
         Ok(None) => only(refusal(ApiError::not_found().with_turn(turn), key)),
         Err(error) => only(refusal(ApiError::from(error).with_turn(turn), key)),
     }
 }
 
-fn told_from(Read { turn, events }: Read, is_from_the_start: bool) -> LocalBoxStream<'static, String> {
+fn told_from(
+    Read { turn, events }: Read,
+    is_from_the_start: bool,
+    key: Option<&str>,
+) -> LocalBoxStream<'static, String> {
     let created = is_from_the_start.then(|| Event::of_turn(&turn));
-    told(turn.id, created, events)
+    told(turn.id, created, events, key)
 }
 
-fn told(turn: TurnId, created: Option<Event>, events: TurnEvents) -> LocalBoxStream<'static, String> {
+fn told(
+    turn: TurnId,
+    created: Option<Event>,
+    events: TurnEvents,
+    key: Option<&str>,
+) -> LocalBoxStream<'static, String> {
+    let created = created.map(|event| frame::event(turn, &event, key));
     let events = events.flat_map(|event| stream::iter(Event::of(event)));
     let events = events.flat_map(|event| stream::iter(event.split(MOST_TEXT)));
-    stream::iter(created).chain(events).map(move |event| frame::event(turn, &event)).boxed_local()
+    let events = events.map(move |event| frame::event(turn, &event, None));
+    stream::iter(created).chain(events).boxed_local()
 }
 
 fn only(frame: String) -> LocalBoxStream<'static, String> {
