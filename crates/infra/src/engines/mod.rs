@@ -15,6 +15,8 @@ pub mod openai;
 pub mod scripted;
 pub mod settings;
 
+#[cfg(test)]
+mod asked;
 mod choice;
 
 use domain::conversation::ModelName;

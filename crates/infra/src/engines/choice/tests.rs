@@ -1,8 +1,7 @@
-use domain::chat::{EngineErrorKind, EngineEvent, EngineRequest, FinishReason, Sampling};
-use domain::id::{ConversationId, TurnId, UserId};
+use domain::chat::{EngineErrorKind, EngineEvent, FinishReason};
 use futures_util::StreamExt as _;
-use uuid::Uuid;
 
+use super::super::asked::request;
 use super::*;
 
 const NOTHING: Environment<'_> = &|_| None;
@@ -95,18 +94,8 @@ fn the_second_model_must_be_offered() {
 async fn scripted(change: fn(&mut EngineSettings)) -> (String, Option<Result<FinishReason, EngineErrorKind>>) {
     let mut settings = settings(EngineKind::Scripted);
     change(&mut settings);
-    let request = EngineRequest {
-        turn_id: TurnId::from_uuid(Uuid::nil()),
-        conversation_id: ConversationId::from_uuid(Uuid::nil()),
-        user_id: UserId::from_uuid(Uuid::nil()),
-        model: None,
-        system: None,
-        context: Vec::new(),
-        question: "Why?".to_owned(),
-        sampling: Sampling::default(),
-    };
     let (mut text, mut end) = (String::new(), None);
-    let mut events = match build(settings, NOTHING).unwrap().engine.answer(request).await {
+    let mut events = match build(settings, NOTHING).unwrap().engine.answer(request()).await {
         Ok(events) => events,
         Err(error) => return (text, Some(Err(error.kind))),
     };

@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::chat::{
     ChatEngine, EngineError, EngineErrorKind, EngineEvent, EngineRequest, EngineStream, FinishReason, OfferedModel,
-    Sampling,
 };
 use domain::conversation::{ModelName, Part};
-use domain::id::{ConversationId, TurnId, UserId};
 use futures_util::{StreamExt as _, stream};
-use uuid::Uuid;
+
+pub(super) use super::super::asked::{model, request};
 
 #[derive(Clone)]
 pub(super) enum Step {
@@ -30,23 +29,6 @@ pub(super) enum Step {
 
 pub(super) fn text(text: &str) -> Step {
     Step::Event(EngineEvent::Text(text.to_owned()))
-}
-
-pub(super) fn model(name: &str) -> ModelName {
-    ModelName::try_from(name.to_owned()).unwrap()
-}
-
-pub(super) fn request() -> EngineRequest {
-    EngineRequest {
-        turn_id: TurnId::from_uuid(Uuid::nil()),
-        conversation_id: ConversationId::from_uuid(Uuid::nil()),
-        user_id: UserId::from_uuid(Uuid::nil()),
-        model: None,
-        system: None,
-        context: Vec::new(),
-        question: "Why?".to_owned(),
-        sampling: Sampling::default(),
-    }
 }
 
 /// An engine with the models `a` and `b`.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use chrono::{DateTime, Utc};
 use domain::chat::{FinishReason, Generation, OutputTokens, PastTurn, Sampling, StreamEnd, Temperature};
 use domain::conversation::{SystemPrompt, Usage};
-use domain::id::{ConversationId, TurnId, UserId};
+use domain::id::TurnId;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::asked::{model, request};
 use super::super::guard::{Patience, Timed};
 use super::*;
 
@@ -135,23 +136,6 @@ fn is_whole(request: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     body.len() >= length.unwrap_or(0)
-}
-
-fn model(name: &str) -> ModelName {
-    ModelName::try_from(name.to_owned()).unwrap()
-}
-
-fn request() -> EngineRequest {
-    EngineRequest {
-        turn_id: TurnId::from_uuid(Uuid::nil()),
-        conversation_id: ConversationId::from_uuid(Uuid::nil()),
-        user_id: UserId::from_uuid(Uuid::nil()),
-        model: None,
-        system: None,
-        context: Vec::new(),
-        question: "Why?".to_owned(),
-        sampling: Sampling::default(),
-    }
 }
 
 fn past(question: &str, response: &str) -> PastTurn {
