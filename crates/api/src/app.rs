@@ -45,7 +45,15 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
     let conversations = Data::new(services.conversations);
     let chat = Data::new(services.chat);
     let reading = Data::new(services.reading);
-    let sessions = Data::from(services.sessions);
+    let refresh = Data::new(services.refresh);
+    let own_sessions = Data::new(services.own_sessions);
+    let confirmation = Data::new(services.confirmation);
+    let introspection = Data::new(services.introspection);
+    let tickets = Data::new(services.tickets);
+    let keys = Data::new(services.keys);
+    let administration = Data::new(services.administration);
+    let audit = Data::new(services.audit);
+    let watch = Data::from(services.watch);
     let store = Data::from(services.store);
     let ids = Data::from(services.ids);
     let settings = Data::new(settings);
@@ -58,7 +66,15 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
             .app_data(conversations.clone())
             .app_data(chat.clone())
             .app_data(reading.clone())
-            .app_data(sessions.clone())
+            .app_data(refresh.clone())
+            .app_data(own_sessions.clone())
+            .app_data(confirmation.clone())
+            .app_data(introspection.clone())
+            .app_data(tickets.clone())
+            .app_data(keys.clone())
+            .app_data(administration.clone())
+            .app_data(audit.clone())
+            .app_data(watch.clone())
             .app_data(store.clone())
             .app_data(ids.clone())
             .app_data(settings.clone())

@@ -40,6 +40,28 @@ impl Endpoint {
         self.allow.push("POST");
         self
     }
+
+    pub(crate) fn patch<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.route(web::patch().to(handler));
+        self.allow.push("PATCH");
+        self
+    }
+
+    pub(crate) fn delete<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.route(web::delete().to(handler));
+        self.allow.push("DELETE");
+        self
+    }
 }
 
 impl HttpServiceFactory for Endpoint {

@@ -37,4 +37,4 @@ mod services;
 pub use app::{app, configure};
 pub use error::ErrorCode;
 pub use openapi::openapi;
-pub use services::{ApiSettings, Build, Metrics, Services};
+pub use services::{ApiSettings, Browser, Build, Metrics, Services};

@@ -1,12 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::api_key::ApiKeyService;
+use domain::audit::AuditService;
 use domain::chat::{ChatService, ReadingService};
 use domain::conversation::ConversationService;
 use domain::health::StoreHealth;
 use domain::id::IdGenerator;
-use domain::session::{AuthenticationService, LoginService, SessionWatch};
-use domain::user::{AccountService, RegistrationService};
+use domain::session::{
+    AuthenticationService, ConfirmationService, CredentialWatch, IntrospectionService, LoginService, RefreshService,
+    SessionService, TicketService,
+};
+use domain::user::{AccountService, AdministrationService, RegistrationService};
 use secrecy::SecretString;
 use tokio::sync::watch;
 
@@ -17,11 +22,27 @@ use crate::error::ApiError;
 pub struct Services {
     /// Making accounts; `None` where registration is switched off.
     pub registration: Option<RegistrationService>,
-    /// Opening and ending sessions.
+    /// Opening sessions.
     pub login: LoginService,
+    /// Going on with sessions.
+    pub refresh: RefreshService,
+    /// One's own sessions, and ending them.
+    pub own_sessions: SessionService,
+    /// Giving the password again.
+    pub confirmation: ConfirmationService,
+    /// What tokens are worth, and taking them out of use.
+    pub introspection: IntrospectionService,
+    /// Tickets for WebSockets.
+    pub tickets: TicketService,
+    /// API keys.
+    pub keys: ApiKeyService,
+    /// Other people's accounts.
+    pub administration: AdministrationService,
+    /// The audit log.
+    pub audit: AuditService,
     /// Finding out who makes a request.
     pub authentication: AuthenticationService,
-    /// Reading accounts.
+    /// One's own account.
     pub accounts: AccountService,
     /// Making and reading conversations.
     pub conversations: ConversationService,
@@ -29,8 +50,8 @@ pub struct Services {
     pub chat: ChatService,
     /// Reading turns along, and stopping them.
     pub reading: ReadingService,
-    /// When sessions are over, for what stays open in them.
-    pub sessions: Arc<dyn SessionWatch>,
+    /// When credentials are over, for what stays open with them.
+    pub watch: Arc<dyn CredentialWatch>,
     /// Whether the store can be used, for `/readyz`.
     pub store: Arc<dyn StoreHealth>,
     /// Where the ids of requests come from.
@@ -49,6 +70,8 @@ pub struct ApiSettings {
     /// How long a WebSocket may take nothing before it is given up. (Readers of server-sent events are the socket's
     /// business: see the server's `socket`.)
     pub stall: Duration,
+    /// What is known of browsers' way to this server.
+    pub browser: Browser,
     /// `/metrics` on this port; `None` if it is not there.
     pub metrics: Option<Metrics>,
     /// True once the server begins to stop: `/readyz` says 503 and no new turn is accepted.
@@ -84,4 +107,18 @@ pub struct Build {
     pub version: &'static str,
     /// The commit that it was built from, where that is known.
     pub commit: Option<&'static str>,
+}
+
+/// How browsers reach the server.
+#[derive(Clone, Debug, Default)]
+pub struct Browser {
+    /// Scheme, host and port under which they do, as `Origin` says it; without it, what `Host` says, without TLS.
+    pub public_origin: Option<String>,
+}
+
+impl Browser {
+    /// Whether they reach it over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.public_origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
+    }
 }

@@ -78,3 +78,11 @@ id! {
     /// One running server process; a restart makes a new one.
     ReplicaId
 }
+id! {
+    /// A credential for programs.
+    ApiKeyId
+}
+id! {
+    /// Something that happened and was written down.
+    AuditEventId
+}

@@ -9,7 +9,10 @@
 //! | module | what is inside |
 //! | --- | --- |
 //! | [`user`] | accounts: value types that parse once, registration, the password port |
-//! | [`session`] | logging in, the access token port, authenticating a request, logging out |
+//! | [`access`] | who may do what: roles, permissions, scopes |
+//! | [`session`] | logging in, tokens, authenticating a request, ending sessions |
+//! | [`api_key`] | credentials for programs |
+//! | [`audit`] | who did what to whom |
 //! | [`conversation`] | conversations and their turns, and reading them |
 //! | [`chat`] | the request that defines Colloquy: a question, its context, an engine, an answer |
 //! | [`id`], [`clock`], [`page`], [`text`], [`unexpected`], [`health`] | what all of them share |
@@ -32,6 +35,9 @@
 //! `examples/embed.rs` is a service of under a hundred lines that brings its own store and its own engine.
 #![deny(missing_docs)]
 
+pub mod access;
+pub mod api_key;
+pub mod audit;
 pub mod chat;
 pub mod clock;
 #[cfg(feature = "contract")]

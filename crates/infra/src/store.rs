@@ -7,10 +7,12 @@ use std::sync::Arc;
 use diesel::backend::Backend;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::EmbeddedMigrations;
+use domain::api_key::ApiKeyRepository;
+use domain::audit::AuditLog;
 use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
-use domain::session::SessionRepository;
+use domain::session::{SessionRepository, TicketRepository};
 use domain::user::UserRepository;
 
 use crate::postgres::{self, PostgresSettings};
@@ -23,6 +25,12 @@ pub struct Store {
     pub users: Arc<dyn UserRepository>,
     /// Sessions.
     pub sessions: Arc<dyn SessionRepository>,
+    /// Tickets for WebSockets.
+    pub tickets: Arc<dyn TicketRepository>,
+    /// API keys.
+    pub keys: Arc<dyn ApiKeyRepository>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// Conversations.
     pub conversations: Arc<dyn ConversationRepository>,
     /// Turns, for reading.

@@ -79,6 +79,7 @@ impl Application {
                 commit: option_env!("COLLOQUY_COMMIT"),
             },
             stall,
+            browser: translate::browser(settings.public_url.as_str()),
             metrics: token.zip(measured).map(|(token, render)| Metrics { token, render }),
             draining: draining.subscribe(),
         };

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use api::Services;
+use domain::api_key::{ApiKeyAuthenticator, ApiKeyRepository, ApiKeyService};
+use domain::audit::{AuditService, AuditTrail};
 use domain::chat::{ChatPolicy, ChatService, ReadingService};
 use domain::clock::Clock;
 use domain::conversation::ConversationService;
 use domain::id::{IdGenerator, ReplicaId};
-use domain::session::{AuthenticationService, LoginService, SessionRepository, TokenIssuer};
-use domain::user::{AccountService, PasswordHasher, RegistrationService};
-use infra::cache::{CachedSessions, CachedUsers};
+use domain::session::{
+    AuthenticationService, ConfirmationService, IntrospectionService, LoginPorts, LoginService, OpaqueTokens,
+    RefreshService, SessionRepository, SessionService, TicketService, TokenIssuer,
+};
+use domain::user::{AccountService, AdministrationService, PasswordHasher, RegistrationService, UserRepository};
+use infra::cache::{CachedKeys, CachedSessions, CachedUsers, Revocations};
 use infra::clock::SystemClock;
-use infra::crypto::{Argon2Hasher, JwtIssuer};
+use infra::crypto::{Argon2Hasher, JwtIssuer, RandomTokens};
 use infra::engines::{self, ChosenEngine};
 use infra::ids::UuidV7;
-use infra::live::{AnnouncedSessions, Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedSessions};
+use infra::live::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedCredentials};
 use infra::store::{self, Opener, Store, StoreSettings};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 
 use crate::settings::{AuthSettings, Configuration, DatabaseUrl, EngineKind, Environment, Settings};
@@ -52,10 +57,15 @@ pub async fn compose(
     let hasher = password_hasher(auth)?;
     let tokens: Arc<dyn TokenIssuer> =
         Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
-    let watched = WatchedSessions::default();
-    let cached = CachedSessions::new(store.sessions.clone(), auth.session_cache_ms.duration());
-    let sessions: Arc<dyn SessionRepository> = Arc::new(AnnouncedSessions::new(Arc::new(cached), watched.clone()));
-    let shown_users = CachedUsers::new(store.users.clone(), auth.session_cache_ms.duration());
+    let opaque: Arc<dyn OpaqueTokens> = Arc::new(RandomTokens::new(secret.expose_secret().as_bytes()));
+    let audit = AuditTrail::new(store.audit.clone(), clock.clone(), ids.clone());
+    let watched = WatchedCredentials::default();
+    let moment = auth.session_cache_ms.duration();
+    let revocations = Revocations::new(moment, watched.clone());
+    let sessions: Arc<dyn SessionRepository> =
+        Arc::new(CachedSessions::new(store.sessions.clone(), moment, revocations.clone()));
+    let keys: Arc<dyn ApiKeyRepository> = Arc::new(CachedKeys::new(store.keys.clone(), moment, revocations.clone()));
+    let users: Arc<dyn UserRepository> = Arc::new(CachedUsers::new(store.users.clone(), moment, revocations));
     let (journal, turns, leases) = (store.journal.clone(), store.turns.clone(), store.leases.clone());
     let ports = LivePorts { journal, turns, leases, engine: engine.clone(), clock: clock.clone() };
     let runner = LiveRunner::new(Handle::current(), ports);
@@ -67,19 +77,44 @@ pub async fn compose(
 
     let default_ttl = chat.default_ttl_days.time_to_live();
     let policy = ChatPolicy { replica, budget: translate::budget(chat), default_ttl };
-    let registration = RegistrationService::new(store.users.clone(), hasher.clone(), clock.clone(), ids.clone());
+    let registration =
+        RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone());
+    let confirmation = ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone());
+    let key_authenticator = ApiKeyAuthenticator::new(keys.clone(), opaque.clone(), audit.clone());
+    let login = LoginPorts {
+        users: users.clone(),
+        sessions: sessions.clone(),
+        hasher: hasher.clone(),
+        tokens: tokens.clone(),
+        opaque: opaque.clone(),
+        ids: ids.clone(),
+        audit: audit.clone(),
+    };
     let services = Services {
-        registration: auth.registration_open.then_some(registration),
-        login: LoginService::new(
-            store.users.clone(),
-            sessions.clone(),
-            hasher,
+        registration: auth.registration_open.then(|| registration.clone()),
+        login: LoginService::new(login, translate::sessions(auth)),
+        refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),
+        own_sessions: SessionService::new(sessions.clone(), audit.clone()),
+        confirmation: confirmation.clone(),
+        introspection: IntrospectionService::new(
             tokens.clone(),
-            ids.clone(),
-            auth.session_seconds.duration(),
+            sessions.clone(),
+            keys.clone(),
+            opaque.clone(),
+            audit.clone(),
         ),
-        authentication: AuthenticationService::new(tokens, sessions),
-        accounts: AccountService::new(Arc::new(shown_users)),
+        tickets: TicketService::new(store.tickets.clone(), opaque.clone()),
+        keys: ApiKeyService::new(keys, opaque.clone(), clock.clone(), ids.clone(), audit.clone()),
+        administration: AdministrationService::new(
+            users.clone(),
+            sessions.clone(),
+            hasher.clone(),
+            registration,
+            audit.clone(),
+        ),
+        audit: AuditService::new(store.audit.clone()),
+        authentication: AuthenticationService::new(tokens, sessions, key_authenticator, store.tickets, opaque),
+        accounts: AccountService::new(users, hasher, confirmation, audit),
         conversations: ConversationService::new(
             store.conversations,
             store.turns.clone(),
@@ -90,7 +125,7 @@ pub async fn compose(
         ),
         chat: ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy),
         reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock),
-        sessions: Arc::new(watched),
+        watch: Arc::new(watched),
         store: store.health,
         ids,
     };
@@ -108,12 +143,13 @@ pub async fn compose(
 }
 
 /// The accounts' use cases alone, for the command line beside a running server.
-pub fn compose_accounts(configuration: &Configuration) -> Result<(RegistrationService, AccountService), StartError> {
+pub fn compose_accounts(configuration: &Configuration) -> Result<AdministrationService, StartError> {
     let store = open_store(configuration, Opener::Command)?;
     let hasher = password_hasher(&configuration.settings.auth)?;
-    let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7));
-    let registration = RegistrationService::new(store.users.clone(), hasher, clock, ids);
-    Ok((registration, AccountService::new(store.users)))
+    let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdGenerator>) = (Arc::new(SystemClock), Arc::new(UuidV7));
+    let audit = AuditTrail::new(store.audit, clock.clone(), ids.clone());
+    let registration = RegistrationService::new(store.users.clone(), hasher.clone(), clock, ids, audit.clone());
+    Ok(AdministrationService::new(store.users, store.sessions, hasher, registration, audit))
 }
 
 fn password_hasher(settings: &AuthSettings) -> Result<Arc<dyn PasswordHasher>, StartError> {

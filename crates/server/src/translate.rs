@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use api::Browser;
 use domain::chat::ContextBudget;
+use domain::session::{Lifetimes, SessionPolicy};
 use infra::crypto;
 use infra::engines;
 use infra::postgres::PostgresSettings;
@@ -60,6 +62,26 @@ pub fn jwt(settings: &AuthSettings, secret: &SecretString) -> crypto::JwtSetting
         audience: settings.audience.as_str().to_owned(),
         lifetime: settings.access_token_seconds.duration(),
     }
+}
+
+pub fn sessions(settings: &AuthSettings) -> SessionPolicy {
+    SessionPolicy {
+        user: Lifetimes {
+            idle: settings.session_idle_seconds.duration(),
+            absolute: settings.session_seconds.duration(),
+        },
+        admin: Lifetimes {
+            idle: settings.admin_session_idle_seconds.duration(),
+            absolute: settings.admin_session_seconds.duration(),
+        },
+    }
+}
+
+/// Scheme, host and port of a URL: what a browser calls an origin.
+pub fn browser(public_url: &str) -> Browser {
+    let (scheme, rest) = public_url.split_once("://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    Browser { public_origin: (!host.is_empty()).then(|| format!("{scheme}://{host}").to_ascii_lowercase()) }
 }
 
 pub fn engine(settings: &EngineSettings) -> engines::EngineSettings {

@@ -21,11 +21,15 @@ impl<T> List<T> {
     where
         T: From<U>,
     {
+        Self::of(page, id, T::from)
+    }
+
+    pub(crate) fn of<U>(page: Page<U>, id: impl Fn(&U) -> Uuid, shown: impl Fn(U) -> T) -> Self {
         Self {
             first_id: page.items.first().map(&id),
             last_id: page.items.last().map(&id),
             has_more: page.has_more,
-            data: page.items.into_iter().map(T::from).collect(),
+            data: page.items.into_iter().map(shown).collect(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Every error of a use case, and what a client is told of it. No arm catches all: a new error has to be thought of.
 
 use domain::Unexpected;
+use domain::api_key::CreateKeyError;
 use domain::chat::{AcceptError, AskError};
 use domain::conversation::{CreateError, Failure};
 use domain::page::ListError;
-use domain::session::{AuthenticateError, LoginError, TokenError};
-use domain::user::RegisterError;
+use domain::session::{AuthenticateError, ConfirmError, LoginError, RefreshError, TokenError};
+use domain::user::{AdministrationError, ChangePasswordError, ChangeProfileError, CreateAccountError, RegisterError};
 
 use super::{ApiError, ErrorCode, FieldError};
 
@@ -52,11 +53,102 @@ impl From<LoginError> for ApiError {
     }
 }
 
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::InvalidToken => Self::new(
+                ErrorCode::InvalidGrant,
+                "The refresh token is not valid, or its session has ended. Log in again.",
+            ),
+            RefreshError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<ConfirmError> for ApiError {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::WrongPassword => Self::new(ErrorCode::WrongPassword, "That is not your password."),
+            ConfirmError::Overloaded => Self::overloaded(),
+            ConfirmError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<ChangeProfileError> for ApiError {
+    fn from(error: ChangeProfileError) -> Self {
+        match error {
+            ChangeProfileError::NotFresh => Self::reauth_required(),
+            ChangeProfileError::Invalid { username, email } => {
+                RegisterError::Invalid { username, email, password: None }.into()
+            }
+            ChangeProfileError::Refused(refused) => RegisterError::from(refused).into(),
+            // Its session has ended with it.
+            ChangeProfileError::Gone => Self::invalid_token(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::Current(error) => error.into(),
+            ChangePasswordError::Invalid(rule) => Self::validation(vec![FieldError::new("/new_password", rule)]),
+            ChangePasswordError::Gone => Self::invalid_token(),
+            ChangePasswordError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<CreateKeyError> for ApiError {
+    fn from(error: CreateKeyError) -> Self {
+        match error {
+            CreateKeyError::NotFresh => Self::reauth_required(),
+            CreateKeyError::Invalid { name, scopes, expires_at } => Self::validation(
+                [
+                    name.map(|wrong| FieldError::new("/name", wrong)),
+                    scopes.map(|wrong| FieldError::new("/scopes", wrong)),
+                    expires_at.then(|| FieldError::new("/expires_at", "must lie ahead, and within 366 days")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
+            ),
+            CreateKeyError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<AdministrationError> for ApiError {
+    fn from(error: AdministrationError) -> Self {
+        match error {
+            AdministrationError::NotFresh => Self::reauth_required(),
+            AdministrationError::NotFound => Self::not_found(),
+            AdministrationError::LastAdmin => {
+                Self::new(ErrorCode::LastAdmin, "It is the last administrator who can log in. Make another one first.")
+            }
+            AdministrationError::Password(rule) => Self::validation(vec![FieldError::new("/password", rule)]),
+            AdministrationError::Overloaded => Self::overloaded(),
+            AdministrationError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<CreateAccountError> for ApiError {
+    fn from(error: CreateAccountError) -> Self {
+        match error {
+            CreateAccountError::NotFresh => Self::reauth_required(),
+            CreateAccountError::Refused(refused) => refused.into(),
+        }
+    }
+}
+
 impl From<AuthenticateError> for ApiError {
     fn from(error: AuthenticateError) -> Self {
         match error {
             AuthenticateError::Token(TokenError::Expired | TokenError::Invalid(_))
-            | AuthenticateError::SessionEnded => {
+            | AuthenticateError::Ended
+            | AuthenticateError::Unknown => {
                 tracing::debug!(reason = %error, "a token was refused");
                 Self::invalid_token()
             }

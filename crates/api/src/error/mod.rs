@@ -71,6 +71,17 @@ impl ApiError {
         Self::new(ErrorCode::InvalidToken, detail).with_challenge("Bearer error=\"invalid_token\"")
     }
 
+    /// The caller is known, and may not do this.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(ErrorCode::Forbidden, "Your role, or the scopes of your API key, do not give this right.")
+    }
+
+    pub(crate) fn reauth_required() -> Self {
+        let detail = "Give your password with POST /api/v1/me/reauth first; it then counts for five minutes. An API key \
+                      cannot do this.";
+        Self::new(ErrorCode::ReauthRequired, detail)
+    }
+
     pub(crate) fn validation(errors: Vec<FieldError>) -> Self {
         let detail: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         Self::new(ErrorCode::ValidationFailed, detail.join("; ")).with_errors(errors)

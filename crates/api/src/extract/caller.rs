@@ -1,32 +1,79 @@
+use std::marker::PhantomData;
+
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::{FromRequest, HttpRequest};
-use domain::session::{AuthenticationService, Principal};
+use domain::access::Principal;
+use domain::session::AuthenticationService;
 use futures_util::future::LocalBoxFuture;
 use tracing::Span;
 
-use super::registered;
+use super::permission::Requires;
+use super::{cross_site, registered, session_cookie};
 use crate::error::ApiError;
+use crate::services::ApiSettings;
 
-/// Whoever makes the request. A handler that takes it is reached by authenticated callers only.
+/// Whoever makes the request, and may do what `P` stands for. A handler that takes it is reached by such callers only.
 ///
-/// The token is taken from `Authorization: Bearer` (RFC 6750 §2.1) and from nowhere else: never from the URL.
-pub(crate) struct Caller(pub(crate) Principal);
+/// A token or a key is taken from `Authorization: Bearer` (RFC 6750 §2.1) and from nowhere else, never from the URL. Only
+/// without that header does the session's cookie count, and then the request must not come from another site.
+pub(crate) struct Caller<P>(pub(crate) Principal, PhantomData<P>);
 
-impl FromRequest for Caller {
+impl<P: Requires> FromRequest for Caller<P> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::allowed(authenticate(&request).await?) })
+    }
+}
+
+impl<P: Requires> Caller<P> {
+    fn allowed(principal: Principal) -> Result<Self, ApiError> {
+        Span::current().record("user_id", tracing::field::display(principal.user_id));
+        if principal.may(P::PERMISSION) { Ok(Self(principal, PhantomData)) } else { Err(ApiError::forbidden()) }
+    }
+}
+
+/// The same for a WebSocket, which may also come with a ticket in its subprotocols.
+pub(crate) struct SocketCaller<P>(pub(crate) Principal, PhantomData<P>);
+
+/// What the server speaks, and what a ticket is marked with, in `Sec-WebSocket-Protocol`.
+pub(crate) const SUBPROTOCOL: &str = "colloquy";
+const TICKET: &str = "ticket.";
+
+impl<P: Requires> FromRequest for SocketCaller<P> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = bearer_token(&request)?;
-            let authentication = registered::<AuthenticationService>(&request)?;
-            let principal = authentication.authenticate(token).await?;
-            Span::current().record("user_id", tracing::field::display(principal.user_id));
-            Ok(Self(principal))
+            let principal = match ticket(&request) {
+                Some(ticket) => registered::<AuthenticationService>(&request)?.ticket(&ticket).await?,
+                None => {
+                    if !request.headers().contains_key(AUTHORIZATION) {
+                        cross_site::refuse_foreign_origin(&request)?;
+                    }
+                    authenticate(&request).await?
+                }
+            };
+            let Caller(principal, permission) = Caller::<P>::allowed(principal)?;
+            Ok(Self(principal, permission))
         })
     }
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Principal, ApiError> {
+    let authentication = registered::<AuthenticationService>(request)?;
+    if request.headers().contains_key(AUTHORIZATION) {
+        return Ok(authentication.bearer(bearer_token(request)?).await?);
+    }
+    let settings = registered::<ApiSettings>(request)?;
+    let cookie = session_cookie::read(request, &settings.browser).ok_or_else(ApiError::unauthenticated)?;
+    cross_site::refuse(request)?;
+    Ok(authentication.cookie(&cookie).await?)
 }
 
 /// What stands in `Authorization: Bearer`.
@@ -39,4 +86,10 @@ pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, ApiError> {
     } else {
         Err(ApiError::unauthenticated())
     }
+}
+
+/// The ticket among the subprotocols that a client offers. Browsers can set those, but no other header.
+fn ticket(request: &HttpRequest) -> Option<String> {
+    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    offered.flat_map(|value| value.split(',')).find_map(|name| name.trim().strip_prefix(TICKET).map(str::to_owned))
 }

@@ -3,16 +3,23 @@
 mod body;
 mod caller;
 mod choice;
+mod client;
+pub(crate) mod cross_site;
+mod form;
 mod idempotency;
 mod json;
 mod page;
 mod pairs;
 mod path;
+pub(crate) mod permission;
+pub(crate) mod session_cookie;
 mod validation;
 
 pub(crate) use body::{Body, MediaType};
-pub(crate) use caller::{Caller, bearer_token};
+pub(crate) use caller::{Caller, SUBPROTOCOL, SocketCaller, bearer_token};
 pub(crate) use choice::{on_busy, on_disconnect};
+pub(crate) use client::client_of;
+pub(crate) use form::Form;
 pub(crate) use idempotency::idempotency_claim;
 pub(crate) use json::parse_json;
 pub(crate) use page::ListQuery;

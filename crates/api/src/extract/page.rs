@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::str::FromStr;
@@ -25,19 +26,31 @@ impl FromRequest for ListQuery {
 impl ListQuery {
     /// The page that `limit`, `after` and `order` ask for. Any other parameter is refused, not ignored.
     pub(crate) fn page<Id: FromStr<Err = InvalidId>>(&self, default: Order) -> Result<PageRequest<Id>, ApiError> {
+        self.page_and(default, |_, _| None)
+    }
+
+    /// The same where there are other parameters: `other` is given their names and values, and says whether it knows one,
+    /// and what is wrong with it.
+    pub(crate) fn page_and<Id: FromStr<Err = InvalidId>>(
+        &self,
+        default: Order,
+        mut other: impl FnMut(&str, &str) -> Option<Result<(), String>>,
+    ) -> Result<PageRequest<Id>, ApiError> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(&self.0)
             .map_err(|_| ApiError::new(ErrorCode::InvalidRequest, "The query is not well-formed."))?;
         let mut validation = Validation::default();
         let (mut limit, mut after, mut order) = (None, None, None);
+        let mut others = HashSet::new();
         for (name, value) in pairs.into_inner() {
             let pointer = format!("/{name}");
             let is_repeated = match name.as_str() {
                 "limit" => limit.replace(validation.field(&pointer, parse_limit(&value))).is_some(),
                 "after" => after.replace(validation.field(&pointer, value.parse())).is_some(),
                 "order" => order.replace(validation.field(&pointer, parse_order(&value))).is_some(),
-                _ => {
-                    validation.refuse(&pointer, "is not a known parameter");
-                    false
+                name => {
+                    let known = other(name, &value).unwrap_or_else(|| Err("is not a known parameter".to_owned()));
+                    validation.field(&pointer, known).ok();
+                    !others.insert(name.to_owned())
                 }
             };
             if is_repeated {

@@ -11,8 +11,8 @@ use crate::routes;
 
 pub(crate) use parameters::ListParameters;
 pub(crate) use responses::{
-    Conflict, EngineFailures, Failures, Forbidden, Gone, InternalError, InvalidQuery, JsonBody, Missing, NotReady,
-    Unauthenticated,
+    Closed, Conflict, CrossSite, EngineFailures, Failures, Forbidden, FormBody, Gone, InternalError, InvalidQuery,
+    JsonBody, Missing, NotReady, Unauthenticated,
 };
 
 /// The document that `/openapi.json` serves (`OpenAPI` 3.1).
@@ -30,9 +30,29 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ),
     paths(
         routes::token::issue,
+        routes::revoke::revoke,
+        routes::introspect::introspect,
+        routes::login::login,
         routes::logout::logout,
+        routes::logout::logout_browser,
         routes::users::register,
-        routes::me::me,
+        routes::me::read::me,
+        routes::me::change::change,
+        routes::me::reauth::reauth,
+        routes::me::password::change_password,
+        routes::me::sessions::list,
+        routes::me::sessions::end,
+        routes::me::sessions::end_others,
+        routes::me::api_keys::list,
+        routes::me::api_keys::create,
+        routes::me::api_keys::revoke,
+        routes::admin::users::list,
+        routes::admin::users::find,
+        routes::admin::create_user::create,
+        routes::admin::change_user::change,
+        routes::admin::user_sessions::list,
+        routes::admin::user_sessions::end,
+        routes::admin::audit_events::list,
         routes::chat::ask,
         routes::conversations::create::create,
         routes::conversations::list::list,
@@ -43,6 +63,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::turns::events::events,
         routes::turns::cancel::cancel,
         routes::ws::connect,
+        routes::ws_tickets::create,
         routes::healthz::healthz,
         routes::readyz::readyz,
         routes::version::version,
@@ -53,6 +74,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     components(schemas(Problem, TokenProblem, FieldError)),
     tags(
         (name = "accounts", description = "Accounts, logging in and out"),
+        (name = "administration", description = "Other people's accounts, and the audit log"),
         (name = "chat", description = "Asking, and reading answers"),
         (name = "conversations", description = "Making and reading conversations"),
         (name = "operations", description = "How the server is, and what it is")

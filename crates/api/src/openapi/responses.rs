@@ -37,8 +37,23 @@ problems! {
     Missing { "404": "`not_found`: there is no such object, or it is somebody else's" }
     /// Where the object or its name is in use.
     Conflict { "409": "Something else is in the way; `code` says what" }
+    /// Of every operation that not every caller may do.
+    Forbidden {
+        "403": "`forbidden`: the role or the key does not give the right. `reauth_required`: the password must be given \
+                again. `wrong_password`. `cross_site`: a cookie from another site",
+    }
     /// Where the operation can be switched off.
-    Forbidden { "403": "`registration_closed`" }
+    Closed { "403": "`registration_closed`" }
+    /// Where a browser must come from this origin.
+    CrossSite { "403": "`cross_site`: the request comes from another site" }
+    /// Of every operation with a form.
+    FormBody {
+        "400": "`invalid_request`: a field is missing, or the form is not well-formed",
+        "401": "`invalid_credentials`",
+        "408": "`request_timeout`: the body did not come in time",
+        "413": "`payload_too_large`",
+        "415": "`unsupported_media_type`: the body is no form",
+    }
     /// Where a key can outlive what it stands for.
     Gone { "410": "`idempotency_key_gone`: the turn that the key made has been deleted or has expired" }
     /// Of every operation that can fail.

@@ -4,12 +4,13 @@ use actix_web::dev::Payload;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use domain::access::Principal;
 use domain::chat::{
     AcceptError, Ask, AskError, ChatService, IdempotencyClaim, Position, Read, ReadingService, RunningTurn, Started,
 };
 use domain::conversation::{ConversationService, Turn};
 use domain::id::TurnId;
-use domain::session::{Principal, SessionWatch};
+use domain::session::CredentialWatch;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -36,7 +37,7 @@ pub(crate) struct Asking {
     chat: Data<ChatService>,
     reading: Data<ReadingService>,
     conversations: Data<ConversationService>,
-    sessions: Data<dyn SessionWatch>,
+    watch: Data<dyn CredentialWatch>,
     settings: Data<ApiSettings>,
     request: HttpRequest,
 }
@@ -51,7 +52,7 @@ impl FromRequest for Asking {
                 chat: registered::<ChatService>(request)?.clone(),
                 reading: registered::<ReadingService>(request)?.clone(),
                 conversations: registered::<ConversationService>(request)?.clone(),
-                sessions: registered::<dyn SessionWatch>(request)?.clone(),
+                watch: registered::<dyn CredentialWatch>(request)?.clone(),
                 settings: registered::<ApiSettings>(request)?.clone(),
                 request: request.clone(),
             })
@@ -105,11 +106,11 @@ impl Asking {
         match self.chat.start(caller, ask).await {
             Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader })) => {
                 Span::current().record("turn_id", tracing::field::display(turn_id));
-                let created = Event::created(turn_id, conversation_id, caller.session_id);
+                let created = Event::created(turn_id, conversation_id, caller.session_id());
                 let events = EventStream::new(
                     Some(created),
                     reader.events(Position::START),
-                    session_ended(caller, &self.sessions),
+                    credential_ended(caller, &self.watch),
                 );
                 Ok(events.respond(false))
             }
@@ -126,7 +127,7 @@ impl Asking {
 
     fn read_from_the_start(&self, caller: &Principal, Read { turn, events }: Read) -> HttpResponse {
         let created = Event::of_turn(&turn);
-        EventStream::new(Some(created), events, session_ended(caller, &self.sessions)).respond(true)
+        EventStream::new(Some(created), events, credential_ended(caller, &self.watch)).respond(true)
     }
 
     async fn leave(&self, caller: &Principal, ask: Ask) -> Result<HttpResponse, ApiError> {
@@ -147,12 +148,9 @@ impl Asking {
     }
 }
 
-/// Resolves when the caller's session is over; never for a caller without one.
-pub(crate) fn session_ended(caller: &Principal, sessions: &Data<dyn SessionWatch>) -> BoxFuture<'static, ()> {
-    match caller.session_id {
-        Some(session) => sessions.ended(session),
-        None => Box::pin(std::future::pending()),
-    }
+/// Resolves when the caller's session or key is over.
+pub(crate) fn credential_ended(caller: &Principal, watch: &Data<dyn CredentialWatch>) -> BoxFuture<'static, ()> {
+    watch.ended(caller.credential_id())
 }
 
 /// Where a turn is read.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use crate::dto::{AnswerFields, Part, Usage};
 use crate::error::ApiError;
 use crate::events::EventBody;
+use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, on_busy, on_disconnect};
-use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::openapi::{Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, Unauthenticated};
 use crate::routes::asking::Asking;
 
 /// A question.
@@ -86,6 +87,7 @@ pub(crate) struct ChatResponse {
             headers(("Idempotent-Replayed" = String, description = "`true` when an earlier request was answered"))
         ),
         Unauthenticated,
+        Forbidden,
         JsonBody,
         Missing,
         Conflict,
@@ -94,7 +96,11 @@ pub(crate) struct ChatResponse {
         EngineFailures,
     )
 )]
-pub(crate) async fn ask(caller: Caller, asking: Asking, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn ask(
+    caller: Caller<WriteConversations>,
+    asking: Asking,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let (question, idempotency) = asking.receive::<ChatRequest>(body).await?;
     let delivery = asking.delivery(question.stream);
     asking.respond(&caller.0, question.into_ask(idempotency)?, delivery, whole).await

@@ -1,21 +1,26 @@
 //! The route table. One endpoint, one file: what it takes, what it gives, and how it is documented.
 
+pub(crate) mod admin;
 mod asking;
 pub(crate) mod chat;
 pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod healthz;
 pub(crate) mod index;
+pub(crate) mod introspect;
+pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
 pub(crate) mod metrics;
 pub(crate) mod openapi_json;
 pub(crate) mod readyz;
+pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod turns;
 pub(crate) mod users;
 pub(crate) mod version;
 pub(crate) mod ws;
+pub(crate) mod ws_tickets;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
@@ -28,9 +33,27 @@ pub(crate) fn table(config: &mut ServiceConfig) {
     config
         // Accounts and tokens
         .service(Endpoint::at("/token").post(token::issue))
-        .service(Endpoint::at("/logout").post(logout::logout))
+        .service(Endpoint::at("/revoke").post(revoke::revoke))
+        .service(Endpoint::at("/introspect").post(introspect::introspect))
+        .service(Endpoint::at("/login").post(login::login))
+        .service(Endpoint::at("/logout").get(logout::logout_browser).post(logout::logout))
         .service(Endpoint::at("/api/v1/users").post(users::register))
-        .service(Endpoint::at("/api/v1/me").get(me::me))
+        .service(Endpoint::at("/api/v1/me").get(me::me).patch(me::change))
+        .service(Endpoint::at("/api/v1/me/reauth").post(me::reauth))
+        .service(Endpoint::at("/api/v1/me/password").post(me::change_password))
+        .service(Endpoint::at("/api/v1/me/sessions").get(me::sessions::list).delete(me::sessions::end_others))
+        .service(Endpoint::at("/api/v1/me/sessions/{id}").delete(me::sessions::end))
+        .service(Endpoint::at("/api/v1/me/api-keys").get(me::api_keys::list).post(me::api_keys::create))
+        .service(Endpoint::at("/api/v1/me/api-keys/{id}").delete(me::api_keys::revoke))
+        // Administration
+        .service(Endpoint::at("/api/v1/admin/users").get(admin::users::list).post(admin::create_user::create))
+        .service(Endpoint::at("/api/v1/admin/users/{id}").get(admin::users::find).patch(admin::change_user::change))
+        .service(
+            Endpoint::at("/api/v1/admin/users/{id}/sessions")
+                .get(admin::user_sessions::list)
+                .delete(admin::user_sessions::end),
+        )
+        .service(Endpoint::at("/api/v1/admin/audit-events").get(admin::audit_events::list))
         // Chat
         .service(Endpoint::at("/chat").post(chat::ask))
         .service(Endpoint::at("/api/v1/conversations").get(conversations::list).post(conversations::create))
@@ -40,6 +63,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/api/v1/turns/{id}/events").get(turns::events))
         .service(Endpoint::at("/api/v1/turns/{id}/cancel").post(turns::cancel))
         .service(Endpoint::at("/api/v1/ws").get(ws::connect))
+        .service(Endpoint::at("/api/v1/ws-tickets").post(ws_tickets::create))
         // Operations
         .service(Endpoint::at("/healthz").get(healthz::healthz))
         .service(Endpoint::at("/readyz").get(readyz::readyz))

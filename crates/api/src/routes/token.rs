@@ -1,27 +1,30 @@
-use actix_web::http::header::{CACHE_CONTROL, PRAGMA, USER_AGENT};
-use actix_web::web::{self, Data};
+use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use domain::session::{Client, Credentials, LoggedIn, LoginService};
+use domain::session::{AccessToken, Credentials, LoggedIn, LoginService, RefreshService, Refreshed};
+use domain::user::Username;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{ApiError, ErrorCode, TokenProblem};
-use crate::extract::{Body, MediaType};
+use crate::extract::{Body, Form, MediaType, client_of};
 
-/// The form of the password grant (RFC 6749 §4.3.2). Other parameters are ignored.
+/// The form of the password grant (RFC 6749 §4.3.2) and of the refresh grant (§6). Other parameters are ignored.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the form; `PasswordGrant` reads it")]
+#[expect(dead_code, reason = "documents the form; `issue` reads it")]
 pub(crate) struct TokenForm {
-    /// Absent, or `password`.
+    /// Absent, `password` or `refresh_token`.
     #[schema(example = "password")]
     grant_type: Option<String>,
     #[schema(example = "ada")]
-    username: String,
+    username: Option<String>,
     #[schema(format = Password, example = "correct horse battery staple")]
-    password: String,
-    /// Accepted and not used: there are no scopes yet.
+    password: Option<String>,
+    /// What was given with the last access token; of the refresh grant.
+    refresh_token: Option<String>,
+    /// Accepted and not used: an access token has all of its user's rights. API keys have scopes.
     scope: Option<String>,
     /// Accepted and not used: there are no clients to tell apart.
     client_id: Option<String>,
@@ -39,19 +42,22 @@ pub(crate) struct TokenResponse<'a> {
     /// How many seconds the token is valid.
     #[schema(example = 900)]
     expires_in: u64,
-    /// What the token may be used for; empty, as there are no scopes yet.
+    /// Is exchanged for the next tokens with `grant_type=refresh_token`, once.
+    refresh_token: &'a str,
+    /// Empty: the token has all of its user's rights.
     #[schema(example = "")]
     scope: &'static str,
-    /// The session that was opened. It ends with `POST /logout`.
+    /// The session that the token belongs to. It ends with `POST /logout`.
     session_id: Uuid,
     #[schema(example = "ada")]
     username: &'a str,
 }
 
-/// Log in
+/// Log in, or go on with a session
 ///
-/// Opens a session and gives an access token for it. Errors have the members of RFC 6749 §5.2 (`error`,
-/// `error_description`) beside those of a problem document.
+/// The password grant opens a session; the refresh grant exchanges a refresh token for the next one and a new access
+/// token. A refresh token that comes a second time ends its session, except within 30 seconds, when it gets the same
+/// successor. Errors have the members of RFC 6749 §5.2 (`error`, `error_description`) beside those of a problem document.
 #[utoipa::path(
     post,
     path = "/token",
@@ -59,11 +65,12 @@ pub(crate) struct TokenResponse<'a> {
     tag = "accounts",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "Logged in", body = TokenResponse),
+        (status = 200, description = "Logged in, or gone on", body = TokenResponse),
         (
             status = 400,
-            description = "`invalid_grant`: wrong credentials. `invalid_request`: a field is missing. \
-                           `unsupported_grant_type`: another grant than `password`",
+            description = "`invalid_grant`: wrong credentials, or a refresh token that is not valid. `invalid_request`: \
+                           a field is missing. `unsupported_grant_type`: another grant than `password` and \
+                           `refresh_token`",
             body = TokenProblem
         ),
         (status = 408, description = "The body did not come in time", body = TokenProblem),
@@ -75,72 +82,50 @@ pub(crate) struct TokenResponse<'a> {
 )]
 pub(crate) async fn issue(
     login: Data<LoginService>,
+    refresh: Data<RefreshService>,
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    log_in(&login, &request, body).await.map_err(ApiError::in_oauth_terms)
+    grant(&login, &refresh, &request, body).await.map_err(ApiError::in_oauth_terms)
 }
 
-async fn log_in(login: &LoginService, request: &HttpRequest, body: Body) -> Result<HttpResponse, ApiError> {
-    let form = body.read(MediaType::Form).await?;
-    let credentials = PasswordGrant::parse(&form)?.into_credentials()?;
-    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let client = Client::new(request.peer_addr().map(|address| address.ip()), agent);
-    let LoggedIn { user, session_id, access } = login.login(credentials, client).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(
+async fn grant(
+    login: &LoginService,
+    refresh: &RefreshService,
+    request: &HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let mut form = Form::parse(&body.read(MediaType::Form).await?)?;
+    let client = client_of(request);
+    match form.take("grant_type")?.as_deref() {
+        None | Some("password") => {
+            let credentials =
+                Credentials { username: form.require("username")?, password: form.require_secret("password")? };
+            let LoggedIn { user, session_id, access, refresh } = login.login(credentials, client).await?;
+            Ok(tokens(&access, &refresh, session_id.as_uuid(), &user.username))
+        }
+        Some("refresh_token") => {
+            let presented = form.require_secret("refresh_token")?;
+            let Refreshed { session, access, refresh } = refresh.refresh(presented.expose_secret(), client).await?;
+            Ok(tokens(&access, &refresh, session.id.as_uuid(), &session.username))
+        }
+        Some(_) => {
+            let detail = "The grant_type must be password or refresh_token.";
+            Err(ApiError::new(ErrorCode::UnsupportedGrantType, detail))
+        }
+    }
+}
+
+fn tokens(access: &AccessToken, refresh: &SecretString, session_id: Uuid, username: &Username) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(
         TokenResponse {
             access_token: access.token.expose_secret(),
             token_type: "bearer",
             expires_in: access.expires_in.as_secs(),
+            refresh_token: refresh.expose_secret(),
             scope: "",
-            session_id: session_id.as_uuid(),
-            username: user.username.as_str(),
+            session_id,
+            username: username.as_str(),
         },
-    ))
-}
-
-/// The parameters that count. One without a value is taken as not sent, one that is sent twice is an error
-/// (RFC 6749 §3.2).
-#[derive(Default)]
-struct PasswordGrant {
-    grant_type: Option<String>,
-    username: Option<String>,
-    password: Option<SecretString>,
-}
-
-impl PasswordGrant {
-    fn parse(form: &[u8]) -> Result<Self, ApiError> {
-        let malformed = || ApiError::new(ErrorCode::InvalidRequest, "The form is not well-formed.");
-        let form = str::from_utf8(form).map_err(|_| malformed())?;
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(form).map_err(|_| malformed())?;
-        let mut grant = Self::default();
-        for (name, value) in pairs.into_inner() {
-            if value.is_empty() {
-                continue;
-            }
-            let is_repeated = match name.as_str() {
-                "grant_type" => grant.grant_type.replace(value).is_some(),
-                "username" => grant.username.replace(value).is_some(),
-                "password" => grant.password.replace(value.into()).is_some(),
-                _ => false,
-            };
-            if is_repeated {
-                let detail = format!("The parameter {name} is given more than once.");
-                return Err(ApiError::new(ErrorCode::InvalidRequest, detail));
-            }
-        }
-        Ok(grant)
-    }
-
-    fn into_credentials(self) -> Result<Credentials, ApiError> {
-        if self.grant_type.is_some_and(|grant| grant != "password") {
-            let detail = "The only grant_type is password.";
-            return Err(ApiError::new(ErrorCode::UnsupportedGrantType, detail));
-        }
-        let (Some(username), Some(password)) = (self.username, self.password) else {
-            let detail = "The parameters username and password are required.";
-            return Err(ApiError::new(ErrorCode::InvalidRequest, detail));
-        };
-        Ok(Credentials { username, password })
-    }
+    )
 }

@@ -1,13 +1,14 @@
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use domain::audit::Origin;
 use domain::user::{NewAccount, RegistrationService, Role};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::dto::User;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::Body;
-use crate::openapi::{Conflict, Failures, Forbidden, JsonBody};
+use crate::extract::{Body, client_of};
+use crate::openapi::{Closed, Conflict, Failures, JsonBody};
 
 /// Who wants an account. A role cannot be chosen.
 #[derive(Deserialize, ToSchema)]
@@ -33,10 +34,11 @@ pub(crate) struct Registration {
     operation_id = "register",
     tag = "accounts",
     request_body = Registration,
-    responses((status = 201, description = "Registered", body = User), JsonBody, Forbidden, Conflict, Failures)
+    responses((status = 201, description = "Registered", body = User), JsonBody, Closed, Conflict, Failures)
 )]
 pub(crate) async fn register(
     registration: Data<Option<RegistrationService>>,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let Some(registration) = &**registration else {
@@ -44,6 +46,6 @@ pub(crate) async fn register(
     };
     let Registration { username, email, password } = body.json().await?;
     let account = NewAccount { username, email, password: password.into() };
-    let user = registration.register(account, Role::User).await?;
+    let user = registration.register(account, Role::User, &Origin::unknown(client_of(&request))).await?;
     Ok(HttpResponse::Created().json(User::from(user)))
 }

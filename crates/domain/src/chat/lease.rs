@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Piece, Position};
 use crate::Unexpected;
+use crate::access::CredentialId;
 use crate::conversation::Turn;
-use crate::id::{ReplicaId, SessionId, TurnId, UserId};
+use crate::id::{ReplicaId, TurnId, UserId};
 
 /// What a process tells and asks the store at regular intervals, all at once.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub struct Beat {
     pub lease: Option<Duration>,
     /// What has come of its turns.
     pub pieces: Vec<Piece>,
-    /// Sessions whose users read along here.
-    pub sessions: Vec<SessionId>,
+    /// Sessions and keys whose users read along here.
+    pub credentials: Vec<CredentialId>,
     /// Turns of other processes that are read here.
     pub followed: Vec<Following>,
 }
@@ -38,8 +39,8 @@ pub struct News {
     /// Turns of this process that somebody wants to stop; and those of which it told something although they run here no
     /// longer, because somebody took it for dead.
     pub cancelled: Vec<TurnId>,
-    /// Of the sessions that were asked for, those that are over, or whose users may do nothing any more.
-    pub ended_sessions: Vec<SessionId>,
+    /// Of the credentials that were asked for, those that are over, or whose users may do nothing any more.
+    pub ended: Vec<CredentialId>,
     /// How the turns that are followed stand; one for each that was asked for.
     pub followed: Vec<Followed>,
 }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use super::{Cancellation, Finished, LiveTurns, Position, TurnEvents};
 use crate::Unexpected;
+use crate::access::Principal;
 use crate::clock::Clock;
 use crate::conversation::{Turn, TurnRepository, TurnState};
 use crate::id::TurnId;
-use crate::session::Principal;
 
 /// A turn, and what happens in it.
 pub struct Read {

@@ -6,10 +6,10 @@ use super::{
     OnDisconnect, RunningTurn, Sampling, Started, TurnPlan, TurnRunner,
 };
 use crate::Unexpected;
+use crate::access::Principal;
 use crate::clock::Clock;
 use crate::conversation::{Failure, Metadata, ModelName, Question, TimeToLive, Turn, TurnState};
 use crate::id::{ConversationId, IdGenerator, ReplicaId, TurnId};
-use crate::session::Principal;
 
 /// A question, as its asker puts it.
 #[derive(Clone, Debug)]
@@ -143,13 +143,13 @@ impl ChatService {
         }
         let conversation = match ask.conversation {
             Some(id) => ConversationChoice::Existing(id),
-            None if caller.session_id.is_none() => return Err(AskError::ConversationRequired),
+            None if caller.session_id().is_none() => return Err(AskError::ConversationRequired),
             None => ConversationChoice::Current { or_new: ConversationId::generate(&*self.ids) },
         };
         let turn = NewTurn {
             id: TurnId::generate(&*self.ids),
             user_id: caller.user_id,
-            session_id: caller.session_id,
+            session_id: caller.session_id(),
             conversation,
             question: ask.question,
             model: ask.model,

@@ -5,11 +5,11 @@ use super::{
     TurnRepository,
 };
 use crate::Unexpected;
+use crate::access::Principal;
 use crate::chat::ChatEngine;
 use crate::clock::Clock;
 use crate::id::{ConversationId, IdGenerator, TurnId};
 use crate::page::{ListError, Page, PageRequest};
-use crate::session::Principal;
 
 /// What a caller wishes of a new conversation.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,11 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AccessClaims, AccessToken, Client, EndReason, NewSession, Principal, SessionRepository, TokenIssuer};
+use super::{
+    AccessClaims, AccessToken, Client, NewSession, OpaqueTokens, SessionPolicy, SessionRepository, TokenIssuer,
+};
 use crate::Unexpected;
+use crate::audit::{AuditKind, AuditTrail, Origin};
 use crate::id::{IdGenerator, SessionId};
 use crate::user::{HashError, HashedPassword, Password, PasswordHasher, User, UserRepository, Username, Verification};
 
@@ -17,7 +20,7 @@ pub struct Credentials {
     pub password: SecretString,
 }
 
-/// A session that was opened.
+/// A session that was opened for a program.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
     /// Who logged in.
@@ -26,6 +29,19 @@ pub struct LoggedIn {
     pub session_id: SessionId,
     /// The token for the requests that follow.
     pub access: AccessToken,
+    /// What is exchanged for the next access token.
+    pub refresh: SecretString,
+}
+
+/// A session that was opened for a browser.
+#[derive(Clone, Debug)]
+pub struct LoggedInBrowser {
+    /// Who logged in.
+    pub user: User,
+    /// What the cookie says.
+    pub cookie: SecretString,
+    /// How long the session lasts at the most.
+    pub lifetime: Duration,
 }
 
 /// Why nobody was logged in.
@@ -42,78 +58,123 @@ pub enum LoginError {
     Unexpected(#[from] Unexpected),
 }
 
-/// Use case: opening and ending sessions.
+/// What logging in needs.
+#[derive(Clone)]
+pub struct LoginPorts {
+    /// Accounts.
+    pub users: Arc<dyn UserRepository>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionRepository>,
+    /// Comparing passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Access tokens.
+    pub tokens: Arc<dyn TokenIssuer>,
+    /// Refresh tokens and cookies.
+    pub opaque: Arc<dyn OpaqueTokens>,
+    /// Where ids come from.
+    pub ids: Arc<dyn IdGenerator>,
+    /// What is written down.
+    pub audit: AuditTrail,
+}
+
+/// Use case: opening sessions.
 #[derive(Clone)]
 pub struct LoginService {
-    users: Arc<dyn UserRepository>,
-    sessions: Arc<dyn SessionRepository>,
-    hasher: Arc<dyn PasswordHasher>,
-    tokens: Arc<dyn TokenIssuer>,
-    ids: Arc<dyn IdGenerator>,
-    session_lifetime: Duration,
+    ports: LoginPorts,
+    policy: SessionPolicy,
 }
 
 impl LoginService {
-    /// The use case over these ports; a session lasts `session_lifetime` at the most.
-    pub fn new(
-        users: Arc<dyn UserRepository>,
-        sessions: Arc<dyn SessionRepository>,
-        hasher: Arc<dyn PasswordHasher>,
-        tokens: Arc<dyn TokenIssuer>,
-        ids: Arc<dyn IdGenerator>,
-        session_lifetime: Duration,
-    ) -> Self {
-        Self { users, sessions, hasher, tokens, ids, session_lifetime }
+    /// The use case over these ports.
+    pub const fn new(ports: LoginPorts, policy: SessionPolicy) -> Self {
+        Self { ports, policy }
     }
 
-    /// Opens a session for whoever knows the password.
+    /// Opens a session for whoever knows the password, with tokens for a program.
     ///
     /// An unknown name, a wrong password and a disabled account take the same time and give the same error.
     pub async fn login(&self, credentials: Credentials, client: Client) -> Result<LoggedIn, LoginError> {
+        let user = self.check(credentials, &client).await?;
+        let refresh = self.ports.opaque.generate()?;
+        let session_id = SessionId::generate(&*self.ports.ids);
+        let claims = AccessClaims { user_id: user.id, session_id, username: user.username.clone() };
+        let access = self.ports.tokens.issue(&claims)?;
+        let hash = self.ports.opaque.hash(refresh.expose_secret());
+        self.open(NewSession { refresh: Some(hash), ..self.session(session_id, &user, client) }).await?;
+        Ok(LoggedIn { user, session_id, access, refresh })
+    }
+
+    /// Opens a session for whoever knows the password, with a cookie for a browser.
+    pub async fn login_browser(&self, credentials: Credentials, client: Client) -> Result<LoggedInBrowser, LoginError> {
+        let user = self.check(credentials, &client).await?;
+        let cookie = self.ports.opaque.generate()?;
+        let session = self.session(SessionId::generate(&*self.ports.ids), &user, client);
+        let lifetime = session.lifetimes.absolute;
+        let hash = self.ports.opaque.hash(cookie.expose_secret());
+        self.open(NewSession { cookie: Some(hash), ..session }).await?;
+        Ok(LoggedInBrowser { user, cookie, lifetime })
+    }
+
+    /// Whose credentials they are. A refusal is written down.
+    async fn check(&self, credentials: Credentials, client: &Client) -> Result<User, LoginError> {
         let Credentials { username, password } = credentials;
-        if password.expose_secret().len() > Password::MAX_BYTES {
-            return Err(LoginError::InvalidCredentials);
-        }
         let account = match Username::try_from(username) {
-            Ok(username) => self.users.find_for_login(&username).await?,
+            Ok(username) => self.ports.users.find_for_login(&username).await?,
             Err(_) => None,
         };
-        let hash = account.as_ref().map(|(_, hash)| hash.clone());
-        let verification = self.hasher.verify(password.clone(), hash).await?;
-        match (account, verification) {
-            (None, _) | (_, Verification::Mismatch) => Err(LoginError::InvalidCredentials),
-            (Some((user, _)), _) if !user.is_active => Err(LoginError::InvalidCredentials),
-            (Some((user, hash)), Verification::MatchOutdated) => {
-                // It is no reason to keep its owner out; the next login tries again.
-                drop(self.upgrade(&user, hash, password).await);
-                self.open(user, client).await
+        let (user, hash) = account.unzip();
+        let matches = self.matches(password, user.as_ref(), hash).await?;
+        match user {
+            Some(user) if matches && user.is_active => Ok(user),
+            user => {
+                let event = self.ports.audit.event(AuditKind::LoginFailed, &Origin::unknown(client.clone()));
+                let event = match user {
+                    Some(user) => event.about(user.id),
+                    None => event,
+                };
+                self.ports.audit.record(event).await?;
+                Err(LoginError::InvalidCredentials)
             }
-            (Some((user, _)), Verification::Match) => self.open(user, client).await,
         }
     }
 
-    /// Ends the principal's session. A principal without one (an API key) has nothing to end.
-    pub async fn logout(&self, principal: &Principal) -> Result<(), Unexpected> {
-        match principal.session_id {
-            Some(session) => self.sessions.end(session, EndReason::Logout).await,
-            None => Ok(()),
+    /// Whether it is the password; without an account it takes as long to find out.
+    async fn matches(
+        &self,
+        password: SecretString,
+        user: Option<&User>,
+        hash: Option<HashedPassword>,
+    ) -> Result<bool, LoginError> {
+        if password.expose_secret().len() > Password::MAX_BYTES {
+            return Ok(false);
         }
+        let verification = self.ports.hasher.verify(password.clone(), hash.clone()).await?;
+        if let (Verification::MatchOutdated, Some(user), Some(hash)) = (verification, user, hash)
+            && user.is_active
+        {
+            // It is no reason to keep its owner out; the next login tries again.
+            drop(self.upgrade(user, hash, password).await);
+        }
+        Ok(verification != Verification::Mismatch)
     }
 
-    async fn open(&self, user: User, client: Client) -> Result<LoggedIn, LoginError> {
-        let session_id = SessionId::generate(&*self.ids);
-        let claims = AccessClaims { user_id: user.id, session_id, username: user.username.clone() };
-        let access = self.tokens.issue(&claims)?;
-        let lifetime = self.session_lifetime;
-        self.sessions.open(NewSession { id: session_id, user_id: user.id, client, lifetime }).await?;
-        Ok(LoggedIn { user, session_id, access })
+    fn session(&self, id: SessionId, user: &User, client: Client) -> NewSession {
+        let lifetimes = self.policy.lifetimes(user.role);
+        NewSession { id, user_id: user.id, client, lifetimes, refresh: None, cookie: None }
+    }
+
+    async fn open(&self, session: NewSession) -> Result<(), LoginError> {
+        let origin =
+            Origin { actor: Some(session.user_id), session_id: Some(session.id), client: session.client.clone() };
+        let event = self.ports.audit.event(AuditKind::LoginSucceeded, &origin).about(session.user_id);
+        Ok(self.ports.sessions.open(session, event).await?)
     }
 
     /// A password that today's rules would refuse keeps its old hash: it still is its owner's password.
     async fn upgrade(&self, user: &User, old: HashedPassword, password: SecretString) -> Result<(), LoginError> {
         if let Ok(password) = Password::try_from(password) {
-            let new = self.hasher.hash(password).await?;
-            self.users.upgrade_hash(user.id, old, new).await?;
+            let new = self.ports.hasher.hash(password).await?;
+            self.ports.users.upgrade_hash(user.id, old, new).await?;
         }
         Ok(())
     }

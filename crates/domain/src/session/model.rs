@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::TokenHash;
 use crate::id::{SessionId, UserId};
 use crate::user::{Role, Username};
 
-/// Where a session was opened from, for its owner to recognise it.
+/// Where a request comes from, for its user to recognise it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// The address that the request came from.
@@ -25,6 +26,34 @@ impl Client {
     }
 }
 
+/// How long sessions last, by the store's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without a request.
+    pub idle: Duration,
+    /// At the most.
+    pub absolute: Duration,
+}
+
+/// How long sessions last, by what their users may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// Those of users.
+    pub user: Lifetimes,
+    /// Those of administrators.
+    pub admin: Lifetimes,
+}
+
+impl SessionPolicy {
+    /// How long a session of somebody with that role lasts.
+    pub const fn lifetimes(&self, role: Role) -> Lifetimes {
+        match role {
+            Role::User => self.user,
+            Role::Admin => self.admin,
+        }
+    }
+}
+
 /// A session that is to be opened.
 #[derive(Clone, Debug)]
 pub struct NewSession {
@@ -34,8 +63,12 @@ pub struct NewSession {
     pub user_id: UserId,
     /// Where from.
     pub client: Client,
-    /// How long it may last at the most, by the store's clock.
-    pub lifetime: Duration,
+    /// How long it may last.
+    pub lifetimes: Lifetimes,
+    /// What its refresh token hashes to, if it has one.
+    pub refresh: Option<TokenHash>,
+    /// What its cookie hashes to, if it has one.
+    pub cookie: Option<TokenHash>,
 }
 
 /// Why a session ended before its time.
@@ -43,6 +76,18 @@ pub struct NewSession {
 pub enum EndReason {
     /// Its user logged out.
     Logout,
+    /// Its user ended it from another one, or its token was revoked (RFC 7009).
+    Revoked,
+    /// Its user's password changed.
+    PasswordChanged,
+    /// Its user may do more, or less, than before.
+    RoleChanged,
+    /// Its user may do nothing any more.
+    Disabled,
+    /// A refresh token came a second time.
+    RefreshReused,
+    /// An administrator ended it.
+    ByAdmin,
 }
 
 impl EndReason {
@@ -50,6 +95,12 @@ impl EndReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::Revoked => "revoked",
+            Self::PasswordChanged => "password_changed",
+            Self::RoleChanged => "role_changed",
+            Self::Disabled => "disabled",
+            Self::RefreshReused => "refresh_reused",
+            Self::ByAdmin => "by_admin",
         }
     }
 }
@@ -59,7 +110,7 @@ impl EndReason {
 pub enum SessionState {
     /// It can be used.
     Live,
-    /// Its time is over.
+    /// Its time is over, or it was not used for too long.
     Expired,
     /// It was ended.
     Ended,
@@ -80,21 +131,39 @@ pub struct Session {
     pub user_is_active: bool,
     /// Where it stands.
     pub state: SessionState,
-    /// When it ends by itself.
+    /// Whether its user gave the password within the last [`Session::FRESH`].
+    pub is_fresh: bool,
+    /// Whether it was last seen longer than [`Session::TOUCH_AFTER`] ago.
+    pub needs_touch: bool,
+    /// When it ends by itself at the latest.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Who makes a request.
+impl Session {
+    /// How long a password that was given counts as given a moment ago.
+    pub const FRESH: Duration = Duration::from_secs(5 * 60);
+    /// How often it is noted that a session is used.
+    pub const TOUCH_AFTER: Duration = Duration::from_secs(60);
+
+    /// Whether requests may be made with it.
+    pub fn is_usable(&self) -> bool {
+        self.user_is_active && self.state == SessionState::Live
+    }
+}
+
+/// A session as its user sees it in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// Whose request it is.
-    pub user_id: UserId,
-    /// What that user is called.
-    pub username: Username,
-    /// What that user may do.
-    pub role: Role,
-    /// The session it comes in, unless it came with an API key.
-    pub session_id: Option<SessionId>,
+pub struct SessionEntry {
+    /// Which session.
+    pub id: SessionId,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, to the minute.
+    pub last_seen_at: DateTime<Utc>,
+    /// When it ends if it is not used again, or at the latest.
+    pub expires_at: DateTime<Utc>,
+    /// Where it was opened from.
+    pub client: Client,
 }
 
 #[cfg(test)]

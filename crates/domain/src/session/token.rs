@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::Unexpected;
 use crate::id::{SessionId, UserId};
@@ -15,6 +17,19 @@ pub struct AccessClaims {
     pub session_id: SessionId,
     /// The user's name, for display.
     pub username: Username,
+}
+
+/// What an access token that was accepted says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedToken {
+    /// What it says of its owner.
+    pub claims: AccessClaims,
+    /// The token's own id (`jti`).
+    pub id: Uuid,
+    /// When it was made (`iat`).
+    pub issued_at: DateTime<Utc>,
+    /// Until when it is valid (`exp`).
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A signed token.
@@ -47,5 +62,5 @@ pub trait TokenIssuer: Send + Sync {
     fn issue(&self, claims: &AccessClaims) -> Result<AccessToken, Unexpected>;
 
     /// What the token says, if it is one of ours and still valid.
-    fn verify(&self, token: &str) -> Result<AccessClaims, TokenError>;
+    fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError>;
 }

@@ -1,5 +1,6 @@
 //! Accounts.
 
+mod administration;
 mod email;
 mod hasher;
 mod model;
@@ -9,13 +10,15 @@ mod repository;
 mod service;
 mod username;
 
+pub use administration::{AdministrationError, AdministrationService, Administrator, CreateAccountError};
 pub use email::{Email, InvalidEmail};
 pub use hasher::{HashError, HashedPassword, PasswordHasher, Verification};
 pub use model::{InvalidRole, NewUser, Role, User};
+pub(crate) use password::guessable;
 pub use password::{InvalidPassword, Password};
 pub use registration::{NewAccount, RegisterError, RegistrationService};
-pub use repository::{CreateUserError, UserRepository};
-pub use service::AccountService;
+pub use repository::{CreateUserError, ProfileChange, RightsChange, UserFilter, UserRepository};
+pub use service::{AccountService, ChangePasswordError, ChangeProfileError, ProfileWish};
 pub use username::{InvalidUsername, Username};
 
 #[cfg(feature = "mock")]

@@ -61,6 +61,12 @@ impl TryFrom<SecretString> for Password {
     }
 }
 
+/// Whether the password is what an attacker knows already: its owner's own name or address.
+pub(crate) fn guessable(password: &SecretString, username: &str, email: &str) -> bool {
+    let folded = password.expose_secret().to_lowercase();
+    folded == username.to_lowercase() || folded == email.to_lowercase()
+}
+
 fn is_common(folded: &str) -> bool {
     let mut characters = folded.chars();
     let first = characters.next();

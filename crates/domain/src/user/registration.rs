@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::{
     CreateUserError, Email, HashError, InvalidEmail, InvalidPassword, InvalidUsername, NewUser, Password,
-    PasswordHasher, Role, User, UserRepository, Username,
+    PasswordHasher, Role, User, UserRepository, Username, guessable,
 };
 use crate::Unexpected;
+use crate::audit::{AuditKind, AuditTrail, Origin};
 use crate::clock::Clock;
 use crate::id::{IdGenerator, UserId};
 
@@ -55,6 +56,7 @@ pub struct RegistrationService {
     hasher: Arc<dyn PasswordHasher>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    audit: AuditTrail,
 }
 
 impl RegistrationService {
@@ -64,14 +66,15 @@ impl RegistrationService {
         hasher: Arc<dyn PasswordHasher>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
+        audit: AuditTrail,
     ) -> Self {
-        Self { users, hasher, clock, ids }
+        Self { users, hasher, clock, ids, audit }
     }
 
     /// Makes an account with that role and returns it.
     ///
-    /// Only the command line gives a role other than [`Role::User`]; no request may choose one.
-    pub async fn register(&self, account: NewAccount, role: Role) -> Result<User, RegisterError> {
+    /// Only the command line and administrators give a role other than [`Role::User`]; nobody may choose one's own.
+    pub async fn register(&self, account: NewAccount, role: Role, origin: &Origin) -> Result<User, RegisterError> {
         let (username, email, password) = parse(account)?;
         let hashed_password = self.hasher.hash(password).await?;
         let user = NewUser {
@@ -82,17 +85,14 @@ impl RegistrationService {
             role,
             account_created: self.clock.now(),
         };
-        self.users.create(user.clone()).await?;
+        let event = self.audit.event(AuditKind::UserCreated, origin).about(user.id).saying(role.as_str());
+        self.users.create(user.clone(), event).await?;
         Ok(user.into_user())
     }
 }
 
 fn parse(account: NewAccount) -> Result<(Username, Email, Password), RegisterError> {
-    let guessable = |secret: &SecretString| {
-        let folded = secret.expose_secret().to_lowercase();
-        folded == account.username.to_lowercase() || folded == account.email.to_lowercase()
-    };
-    let password = if guessable(&account.password) {
+    let password = if guessable(&account.password, &account.username, &account.email) {
         Err(InvalidPassword::TooCommon)
     } else {
         Password::try_from(account.password)

@@ -1,9 +1,13 @@
 //! Decorators of repositories that remember for a moment what they were told, so that a request need not ask the
 //! store who is talking.
 
+mod keys;
+mod revocations;
 mod sessions;
 mod users;
 
+pub use keys::CachedKeys;
+pub use revocations::Revocations;
 pub use sessions::CachedSessions;
 pub use users::CachedUsers;
 

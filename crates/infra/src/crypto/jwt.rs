@@ -2,10 +2,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::DateTime;
 use domain::Unexpected;
 use domain::clock::Clock;
 use domain::id::{IdGenerator, SessionId, UserId};
-use domain::session::{AccessClaims, AccessToken, TokenError, TokenIssuer};
+use domain::session::{AccessClaims, AccessToken, TokenError, TokenIssuer, VerifiedToken};
 use domain::user::Username;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -98,7 +99,7 @@ impl TokenIssuer for JwtIssuer {
         Ok(AccessToken { token: token.into(), expires_in })
     }
 
-    fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
+    fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         let invalid = |reason: &dyn std::fmt::Display| TokenError::Invalid(reason.to_string());
         let token = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).map_err(|e| invalid(&e))?;
         if token.header != self.header {
@@ -108,10 +109,16 @@ impl TokenIssuer for JwtIssuer {
         if claims.exp.saturating_add(LEEWAY) <= self.clock.now().timestamp() {
             return Err(TokenError::Expired);
         }
-        Ok(AccessClaims {
-            user_id: UserId::from_uuid(claims.sub),
-            session_id: SessionId::from_uuid(claims.session_id),
-            username: Username::try_from(claims.username).map_err(|e| invalid(&e))?,
+        let moment = |seconds| DateTime::from_timestamp(seconds, 0).ok_or_else(|| invalid(&"a time is out of range"));
+        Ok(VerifiedToken {
+            claims: AccessClaims {
+                user_id: UserId::from_uuid(claims.sub),
+                session_id: SessionId::from_uuid(claims.session_id),
+                username: Username::try_from(claims.username).map_err(|e| invalid(&e))?,
+            },
+            id: claims.jti,
+            issued_at: moment(claims.iat)?,
+            expires_at: moment(claims.exp)?,
         })
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::feed::Feed;
 use super::feeds::Feeds;
 use super::metrics;
-use super::{LiveRunner, WatchedSessions};
+use super::{LiveRunner, WatchedCredentials};
 
 /// How often this process shows that it is alive.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub struct HeartbeatSettings {
 }
 
 /// The pulse of this process: one batched exchange with the store at every tick. It renews the lease, stores what has
-/// come of running turns, and hears of turns to stop, of sessions that are over and of turns that are followed here; a
+/// come of running turns, and hears of turns to stop, of sessions and keys that are over and of turns that are followed here; a
 /// few times a lease it closes the turns of the dead.
 pub struct Heartbeat {
     stop: CancellationToken,
@@ -43,12 +43,12 @@ impl Heartbeat {
         replica: ReplicaId,
         leases: Arc<dyn ReplicaLease>,
         runner: &LiveRunner,
-        sessions: WatchedSessions,
+        credentials: WatchedCredentials,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Unexpected> {
         let feeds = runner.feeds().clone();
         let mut pulse =
-            Pulse { settings, replica, leases: leases.clone(), feeds, sessions, clock, lease: Lease::new() };
+            Pulse { settings, replica, leases: leases.clone(), feeds, credentials, clock, lease: Lease::new() };
         pulse.tell(Some(settings.lease), Vec::new()).await?;
         pulse.reap().await?;
         pulse.lease = Lease::new();
@@ -73,7 +73,7 @@ struct Pulse {
     replica: ReplicaId,
     leases: Arc<dyn ReplicaLease>,
     feeds: Arc<Feeds>,
-    sessions: WatchedSessions,
+    credentials: WatchedCredentials,
     clock: Arc<dyn Clock>,
     lease: Lease,
 }
@@ -110,7 +110,8 @@ impl Pulse {
         let asked = Instant::now();
         let renews = self.lease.renewed.elapsed() >= self.settings.lease / 4;
         let on_their_way = self.take_pieces();
-        let is_idle = self.feeds.own().is_empty() && self.feeds.followed().is_empty() && self.sessions.ids().is_empty();
+        let is_idle =
+            self.feeds.own().is_empty() && self.feeds.followed().is_empty() && self.credentials.ids().is_empty();
         if is_idle && on_their_way.is_empty() && !renews {
             return;
         }
@@ -156,16 +157,16 @@ impl Pulse {
 
     /// Tells the store, and passes on what it says.
     async fn tell(&self, lease: Option<Duration>, pieces: Vec<Piece>) -> Result<(), Unexpected> {
-        let (sessions, followed) = (self.sessions.ids(), self.feeds.followed());
-        let beat = Beat { replica: self.replica, lease, pieces, sessions, followed };
-        let News { cancelled, ended_sessions, followed } = self.leases.beat(beat).await?;
+        let (credentials, followed) = (self.credentials.ids(), self.feeds.followed());
+        let beat = Beat { replica: self.replica, lease, pieces, credentials, followed };
+        let News { cancelled, ended, followed } = self.leases.beat(beat).await?;
         for turn in cancelled {
             if let Some(feed) = self.feeds.own_turn(turn) {
                 feed.stop().cancel();
             }
         }
-        for session in ended_sessions {
-            self.sessions.end(session);
+        for credential in ended {
+            self.credentials.end(credential);
         }
         self.feeds.hear(followed);
         Ok(())

@@ -151,7 +151,7 @@ impl Ports {
 }
 
 /// A heart that beats for the runner.
-async fn heart(runner: &LiveRunner, leases: Arc<MockReplicaLease>, sessions: WatchedSessions) -> Heartbeat {
+async fn heart(runner: &LiveRunner, leases: Arc<MockReplicaLease>, sessions: WatchedCredentials) -> Heartbeat {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(chrono::DateTime::UNIX_EPOCH);
     let settings = HeartbeatSettings { lease: LEASE, tick: TICK };
@@ -285,7 +285,7 @@ async fn a_beat_stores_what_is_new_and_what_was_not_stored_before() {
     });
     let tell = ports.telling();
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     assert_eq!(beats.recv().await.unwrap().lease, Some(LEASE), "the first beat takes the lease");
     let running = start(&runner, plan()).await;
     let mut events = running.reader.events(Position::START);
@@ -314,7 +314,7 @@ async fn nothing_is_stored_while_there_is_nothing_to_say_but_the_lease_in_time()
     let mut beats = beating(&mut ports, |_| Ok(News::default()));
     let (runner, leases) = ports.runner();
     let begun = Instant::now();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     for _ in 0..5 {
         assert_eq!(beats.recv().await.unwrap().lease, Some(LEASE));
     }
@@ -331,7 +331,7 @@ async fn a_wish_to_stop_that_comes_with_the_beat_stops_the_turn_and_keeps_its_te
     });
     let tell = ports.telling();
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     let running = start(&runner, plan()).await;
     tell.send("Half").unwrap();
     let state = ends.recv().await.unwrap();
@@ -417,7 +417,7 @@ async fn a_turn_of_another_process_is_followed_to_its_end() {
         Ok(News { followed: beat.followed.iter().map(course).collect(), ..News::default() })
     });
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     beats.recv().await.unwrap();
     let begun = Instant::now();
     let mut events = runner.follow(TURN, at(1));
@@ -442,7 +442,7 @@ async fn a_turn_that_is_gone_ends_its_readers_without_an_end() {
         Ok(News { followed: beat.followed.iter().map(gone).collect(), ..News::default() })
     });
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     assert!(runner.follow(TURN, Position::START).next().await.is_none());
 }
 
@@ -494,7 +494,7 @@ async fn a_question_takes_the_place_of_the_turn_it_interrupts() {
     });
     let tell = ports.telling();
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     let running = start(&runner, TurnPlan { on_busy: OnBusy::Interrupt, ..plan() }).await;
     assert_eq!(running.turn_id, TURN);
     tell.send("Yes.").unwrap();
@@ -506,9 +506,9 @@ async fn a_question_takes_the_place_of_the_turn_it_interrupts() {
 async fn a_session_that_ended_elsewhere_is_told_with_the_beat() {
     let mut ports = Ports::untouched();
     let session = SessionId::from_uuid(Uuid::from_u128(7));
-    beating(&mut ports, |beat| Ok(News { ended_sessions: beat.sessions.clone(), ..News::default() }));
+    beating(&mut ports, |beat| Ok(News { ended: beat.credentials.clone(), ..News::default() }));
     let (runner, leases) = ports.runner();
-    let sessions = WatchedSessions::default();
+    let sessions = WatchedCredentials::default();
     let _heart = heart(&runner, leases, sessions.clone()).await;
     let begun = Instant::now();
     let mut watch = sessions.ended(session);
@@ -566,7 +566,7 @@ async fn a_process_that_was_suspended_gives_the_others_a_lease_before_it_reaps()
         Ok(Vec::new())
     });
     let (runner, leases) = ports.runner();
-    let _heart = heart(&runner, leases, WatchedSessions::default()).await;
+    let _heart = heart(&runner, leases, WatchedCredentials::default()).await;
     reaps.recv().await.unwrap();
     // As if the machine had slept: time passes, and nothing runs meanwhile.
     tokio::time::advance(LEASE * 3).await;

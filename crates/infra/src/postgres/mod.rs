@@ -1,5 +1,7 @@
 //! PostgreSQL (14 or newer): the production store.
 
+mod api_key;
+mod audit;
 mod connection;
 mod conversation;
 mod error;
@@ -10,6 +12,7 @@ pub mod migrations;
 mod schema;
 mod session;
 mod store;
+mod ticket;
 mod turn;
 mod user;
 

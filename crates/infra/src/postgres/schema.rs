@@ -24,6 +24,10 @@ diesel::table! {
         end_reason -> Nullable<Text>,
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        last_seen_at -> Timestamptz,
+        idle_seconds -> BigInt,
+        authenticated_at -> Timestamptz,
+        cookie_hash -> Nullable<Binary>,
     }
 }
 
@@ -103,11 +107,65 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> Uuid,
+        used_at -> Nullable<Timestamptz>,
+        successor -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        name -> Text,
+        hash -> Binary,
+        scopes -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    tickets (hash) {
+        hash -> Binary,
+        user_id -> Uuid,
+        is_session -> Bool,
+        credential_id -> Uuid,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        subject_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        object_id -> Nullable<Uuid>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        count -> Integer,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(turns -> conversations (conversation_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
+    refresh_tokens,
+    api_keys,
+    tickets,
+    audit_events,
     conversations,
     turns,
     idempotency_keys,

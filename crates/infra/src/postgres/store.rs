@@ -4,12 +4,15 @@ use std::time::Duration;
 use diesel::prelude::*;
 use secrecy::SecretString;
 
+use super::api_key::ApiKeys;
+use super::audit::Audit;
 use super::connection::{ConnectionOptions, PgPool, Purpose};
 use super::conversation::Conversations;
 use super::health::Health;
 use super::journal::Journal;
 use super::lease::Leases;
 use super::session::Sessions;
+use super::ticket::Tickets;
 use super::turn::Turns;
 use super::user::Users;
 use crate::sql::PoolSettings;
@@ -62,6 +65,9 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
     Ok(Store {
         users: Arc::new(Users(pool.clone())),
         sessions: Arc::new(Sessions(pool.clone())),
+        tickets: Arc::new(Tickets(pool.clone())),
+        keys: Arc::new(ApiKeys(pool.clone())),
+        audit: Arc::new(Audit(pool.clone())),
         conversations: Arc::new(Conversations(pool.clone())),
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),

@@ -4,6 +4,7 @@ mod batch;
 mod contention;
 mod error;
 mod inconsistent;
+mod keyset;
 mod parts;
 mod pool;
 pub(crate) mod rows;
@@ -15,6 +16,7 @@ pub(crate) use error::SqlError;
 pub(crate) use error::fail_all;
 pub(crate) use inconsistent::InconsistentRow;
 pub(crate) use inconsistent::Parse;
+pub(crate) use keyset::keyset;
 pub(crate) use pool::{Connect, Pool, PoolSettings};
 
 use domain::Unexpected;

@@ -17,7 +17,7 @@ use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 
 /// An identifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = PgUuid)]
 #[diesel(sql_type = Text)]
 pub(crate) struct Id(pub Uuid);

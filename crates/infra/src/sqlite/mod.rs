@@ -2,6 +2,8 @@
 //!
 //! Write-ahead log, every commit flushed, one writer for everything and a pool of readers beside it.
 
+mod api_key;
+mod audit;
 mod connection;
 mod conversation;
 mod error;
@@ -14,6 +16,7 @@ mod schema;
 mod session;
 mod statement;
 mod store;
+mod ticket;
 mod turn;
 mod user;
 mod writer;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use domain::clock::Clock;
 
+use super::api_key::ApiKeys;
+use super::audit::Audit;
 use super::connection::{Access, ConnectionOptions, Readers};
 use super::conversation::Conversations;
 use super::health::Health;
@@ -16,6 +18,7 @@ use super::lock::ServerLock;
 use super::migrations;
 use super::schema::replicas;
 use super::session::Sessions;
+use super::ticket::Tickets;
 use super::turn::Turns;
 use super::user::Users;
 use super::writer::Writer;
@@ -69,8 +72,11 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         Writer::start(options(Access::Write), settings.journal_queue, SILENCE, lock).map_err(StoreError::Thread)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Store {
-        users: Arc::new(Users { readers: readers.clone(), writer: writer.clone() }),
+        users: Arc::new(Users { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
         sessions: Arc::new(Sessions { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
+        tickets: Arc::new(Tickets { writer: writer.clone(), clock: clock.clone() }),
+        keys: Arc::new(ApiKeys { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
+        audit: Arc::new(Audit { readers: readers.clone(), writer: writer.clone() }),
         conversations: Arc::new(Conversations { readers: readers.clone(), writer: writer.clone() }),
         turns: Arc::new(Turns(readers.clone())),
         journal: Arc::new(Journal(writer.clone())),

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use domain::page::{Limit, ListError, Order, PageRequest};
-use domain::user::{NewAccount, RegisterError, Role, User};
+use domain::user::{Administrator, CreateAccountError, NewAccount, RegisterError, Role, User, UserFilter};
 use secrecy::ExposeSecret;
 use tokio::runtime::Builder;
 
@@ -18,12 +18,13 @@ pub(super) fn create(
     arguments: &CreateUser,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, CommandError> {
-    let (registration, _) = compose_accounts(configuration)?;
+    let administration = compose_accounts(configuration)?;
     let (password, made_up) = password::obtain(arguments, console)?;
     let account =
         NewAccount { username: arguments.name.clone(), email: arguments.email.clone(), password: password.clone() };
     let role = if arguments.admin { Role::Admin } else { Role::User };
-    let user = block_on(registration.register(account, role))?.map_err(|error| refusal(&error, configuration))?;
+    let made = block_on(administration.create(&Administrator::command_line(), account, role))?;
+    let user = made.map_err(|error| refused(&error, configuration))?;
     writeln!(console.out, "made {} {} <{}>", user.role, user.username, user.email)?;
     if made_up {
         writeln!(console.out, "password, shown this once: {}", password.expose_secret())?;
@@ -33,12 +34,13 @@ pub(super) fn create(
 
 /// `colloquy user list`: page by page, so that it does not matter how many there are.
 pub(super) fn list(configuration: &Configuration, console: &mut Console<'_>) -> Result<ExitCode, CommandError> {
-    let (_, accounts) = compose_accounts(configuration)?;
+    let accounts = compose_accounts(configuration)?;
     let limit = Limit::try_from(u64::from(Limit::MAX)).unwrap_or_default();
     let mut page = PageRequest { limit, after: None, order: Order::Ascending };
     writeln!(console.out, "{}", row(["username", "email", "role", "active", "created", "last login"]))?;
     loop {
-        let users = block_on(accounts.accounts(page))?.map_err(|error| unreadable(&error, configuration))?;
+        let users =
+            block_on(accounts.list(UserFilter::default(), page))?.map_err(|error| unreadable(&error, configuration))?;
         for user in &users.items {
             writeln!(console.out, "{}", describe(user))?;
         }
@@ -68,6 +70,13 @@ fn row([username, email, role, active, created, last_login]: [&str; 6]) -> Strin
 /// Accounts need no more than one thread.
 fn block_on<F: Future>(future: F) -> Result<F::Output, StartError> {
     Ok(Builder::new_current_thread().enable_all().build()?.block_on(future))
+}
+
+fn refused(error: &CreateAccountError, configuration: &Configuration) -> CommandError {
+    match error {
+        CreateAccountError::Refused(error) => refusal(error, configuration),
+        CreateAccountError::NotFresh => Problem::new(error, configuration.store(), "run the command again").into(),
+    }
 }
 
 fn refusal(error: &RegisterError, configuration: &Configuration) -> CommandError {

@@ -53,6 +53,9 @@ pub struct AuthSettings {
     pub audience: ClaimText,
     pub access_token_seconds: Seconds<1, 86_400>,
     pub session_seconds: Seconds<1, 31_536_000>,
+    pub session_idle_seconds: Seconds<1, 31_536_000>,
+    pub admin_session_seconds: Seconds<1, 31_536_000>,
+    pub admin_session_idle_seconds: Seconds<1, 31_536_000>,
     /// A second at the most: a logout must reach every replica within one.
     pub session_cache_ms: Milliseconds<0, 1000>,
     pub registration_open: bool,

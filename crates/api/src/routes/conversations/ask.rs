@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 use crate::dto::{self, Turn};
 use crate::error::ApiError;
 use crate::events::EventBody;
+use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, named_id, on_busy, on_disconnect, unique_keys};
-use crate::openapi::{Conflict, EngineFailures, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::openapi::{Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, Unauthenticated};
 use crate::routes::asking::{Asking, Delivery, path_of};
 
 /// A question, and how it shall be answered.
@@ -77,6 +78,7 @@ pub(crate) struct NewTurn {
         (status = 200, description = "The answer as it comes", content_type = "text/event-stream", body = EventBody),
         (status = 202, description = "The turn runs; read it at `Location`", body = Turn),
         Unauthenticated,
+        Forbidden,
         JsonBody,
         Missing,
         Conflict,
@@ -86,7 +88,7 @@ pub(crate) struct NewTurn {
     )
 )]
 pub(crate) async fn ask(
-    caller: Caller,
+    caller: Caller<WriteConversations>,
     asking: Asking,
     path: Path<String>,
     body: Body,

@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 
 use crate::dto::Conversation;
 use crate::error::ApiError;
+use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, unique_keys};
-use crate::openapi::{Failures, JsonBody, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, JsonBody, Unauthenticated};
 
 /// What a new conversation shall be like. Everything may be left out.
 #[derive(Deserialize, ToSchema)]
@@ -51,12 +52,13 @@ pub(crate) struct NewConversation {
             headers(("Location" = String, description = "The path of the new conversation"))
         ),
         Unauthenticated,
+        Forbidden,
         JsonBody,
         Failures,
     )
 )]
 pub(crate) async fn create(
-    caller: Caller,
+    caller: Caller<WriteConversations>,
     conversations: Data<ConversationService>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {

@@ -3,8 +3,9 @@ use domain::conversation::ConversationService;
 
 use crate::dto::Conversation;
 use crate::error::ApiError;
+use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, named_id};
-use crate::openapi::{Failures, Missing, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, Missing, Unauthenticated};
 
 /// One of the caller's conversations
 #[utoipa::path(
@@ -14,10 +15,10 @@ use crate::openapi::{Failures, Missing, Unauthenticated};
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     params(("id" = uuid::Uuid, Path, description = "Which conversation")),
-    responses((status = 200, description = "The conversation", body = Conversation), Unauthenticated, Missing, Failures)
+    responses((status = 200, description = "The conversation", body = Conversation), Unauthenticated, Forbidden, Missing, Failures)
 )]
 pub(crate) async fn find(
-    caller: Caller,
+    caller: Caller<ReadConversations>,
     conversations: Data<ConversationService>,
     path: Path<String>,
 ) -> Result<Json<Conversation>, ApiError> {

@@ -4,8 +4,9 @@ use domain::page::Order;
 
 use crate::dto::{Conversation, List};
 use crate::error::ApiError;
+use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, ListQuery};
-use crate::openapi::{Failures, InvalidQuery, ListParameters, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, InvalidQuery, ListParameters, Unauthenticated};
 
 /// The caller's conversations
 ///
@@ -17,10 +18,10 @@ use crate::openapi::{Failures, InvalidQuery, ListParameters, Unauthenticated};
     tag = "conversations",
     security(("token" = []), ("login" = [])),
     params(ListParameters),
-    responses((status = 200, description = "A page", body = List<Conversation>), Unauthenticated, InvalidQuery, Failures)
+    responses((status = 200, description = "A page", body = List<Conversation>), Unauthenticated, Forbidden, InvalidQuery, Failures)
 )]
 pub(crate) async fn list(
-    caller: Caller,
+    caller: Caller<ReadConversations>,
     conversations: Data<ConversationService>,
     query: ListQuery,
 ) -> Result<Json<List<Conversation>>, ApiError> {

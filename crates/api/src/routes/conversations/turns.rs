@@ -4,8 +4,9 @@ use domain::page::Order;
 
 use crate::dto::{List, Turn};
 use crate::error::ApiError;
+use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, ListQuery, named_id};
-use crate::openapi::{Failures, InvalidQuery, ListParameters, Missing, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, InvalidQuery, ListParameters, Missing, Unauthenticated};
 
 /// The turns of one of the caller's conversations
 ///
@@ -20,13 +21,14 @@ use crate::openapi::{Failures, InvalidQuery, ListParameters, Missing, Unauthenti
     responses(
         (status = 200, description = "A page", body = List<Turn>),
         Unauthenticated,
+        Forbidden,
         Missing,
         InvalidQuery,
         Failures,
     )
 )]
 pub(crate) async fn turns(
-    caller: Caller,
+    caller: Caller<ReadConversations>,
     conversations: Data<ConversationService>,
     path: Path<String>,
     query: ListQuery,

@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::extract::permission::WriteConversations;
 use crate::extract::{Caller, named_id};
-use crate::openapi::{Failures, Missing, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, Missing, Unauthenticated};
 
 /// What became of the wish.
 #[derive(Serialize, ToSchema)]
@@ -30,10 +31,10 @@ pub(crate) struct Cancelled {
     tag = "chat",
     security(("token" = []), ("login" = [])),
     params(("id" = Uuid, Path, description = "Which turn")),
-    responses((status = 202, description = "It will stop", body = Cancelled), Unauthenticated, Missing, Failures)
+    responses((status = 202, description = "It will stop", body = Cancelled), Unauthenticated, Forbidden, Missing, Failures)
 )]
 pub(crate) async fn cancel(
-    caller: Caller,
+    caller: Caller<WriteConversations>,
     reading: Data<ReadingService>,
     conversations: Data<ConversationService>,
     path: Path<String>,

@@ -2,13 +2,14 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::chat::{Position, Read, ReadingService};
-use domain::session::SessionWatch;
+use domain::session::CredentialWatch;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::events::{Event, EventBody, EventStream};
+use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, Validation, named_id};
-use crate::openapi::{Failures, InvalidQuery, Missing, Unauthenticated};
-use crate::routes::asking::session_ended;
+use crate::openapi::{Failures, Forbidden, InvalidQuery, Missing, Unauthenticated};
+use crate::routes::asking::credential_ended;
 
 /// Read a turn along
 ///
@@ -37,15 +38,16 @@ use crate::routes::asking::session_ended;
             content_type = "application/problem+json"
         ),
         Unauthenticated,
+        Forbidden,
         Missing,
         InvalidQuery,
         Failures,
     )
 )]
 pub(crate) async fn events(
-    caller: Caller,
+    caller: Caller<ReadConversations>,
     reading: Data<ReadingService>,
-    sessions: Data<dyn SessionWatch>,
+    sessions: Data<dyn CredentialWatch>,
     request: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
@@ -60,7 +62,7 @@ pub(crate) async fn events(
         return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
     }
     let created = from.is_none().then(|| Event::of_turn(&turn));
-    Ok(EventStream::new(created, events, session_ended(&caller.0, &sessions)).respond(false))
+    Ok(EventStream::new(created, events, credential_ended(&caller.0, &sessions)).respond(false))
 }
 
 fn starting_after(query: &str) -> Result<Option<Position>, ApiError> {

@@ -3,8 +3,9 @@ use domain::conversation::ConversationService;
 
 use crate::dto::Turn;
 use crate::error::ApiError;
+use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, named_id};
-use crate::openapi::{Failures, Missing, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, Missing, Unauthenticated};
 
 /// One of the caller's turns
 ///
@@ -16,10 +17,10 @@ use crate::openapi::{Failures, Missing, Unauthenticated};
     tag = "chat",
     security(("token" = []), ("login" = [])),
     params(("id" = uuid::Uuid, Path, description = "Which turn")),
-    responses((status = 200, description = "The turn", body = Turn), Unauthenticated, Missing, Failures)
+    responses((status = 200, description = "The turn", body = Turn), Unauthenticated, Forbidden, Missing, Failures)
 )]
 pub(crate) async fn find(
-    caller: Caller,
+    caller: Caller<ReadConversations>,
     conversations: Data<ConversationService>,
     path: Path<String>,
 ) -> Result<Json<Turn>, ApiError> {

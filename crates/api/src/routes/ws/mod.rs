@@ -4,18 +4,20 @@ mod frame;
 mod socket;
 mod turns;
 
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, rt};
 use domain::chat::{ChatService, ReadingService};
-use domain::session::SessionWatch;
+use domain::session::CredentialWatch;
 use tracing::Instrument as _;
 
 use self::socket::Socket;
 use self::turns::Turns;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::Caller;
-use crate::openapi::{Failures, Unauthenticated};
-use crate::routes::asking::session_ended;
+use crate::extract::permission::ReadConversations;
+use crate::extract::{SUBPROTOCOL, SocketCaller};
+use crate::openapi::{Failures, Forbidden, Unauthenticated};
+use crate::routes::asking::credential_ended;
 use crate::services::ApiSettings;
 
 /// Open a WebSocket
@@ -40,27 +42,37 @@ use crate::services::ApiSettings;
             content_type = "application/problem+json"
         ),
         Unauthenticated,
+        Forbidden,
         Failures,
     )
 )]
 pub(crate) async fn connect(
-    caller: Caller,
+    caller: SocketCaller<ReadConversations>,
     chat: Data<ChatService>,
     reading: Data<ReadingService>,
-    sessions: Data<dyn SessionWatch>,
+    watch: Data<dyn CredentialWatch>,
     settings: Data<ApiSettings>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     settings.take_new_work()?;
-    let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|_| {
+    let (mut response, session, messages) = actix_ws::handle(&request, payload).map_err(|_| {
         ApiError::new(ErrorCode::InvalidRequest, "This path is for WebSockets: ask for one (RFC 6455 §4.1).")
     })?;
-    let session_ended = session_ended(&caller.0, &sessions);
+    if offers_subprotocol(&request) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    let session_ended = credential_ended(&caller.0, &watch);
     let limit = settings.max_body_bytes;
     let messages = messages.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
     let socket = Socket::new(session, settings.clone());
     let turns = Turns::new(caller.0, chat, reading, settings);
     rt::spawn(socket.serve(messages, turns, session_ended).in_current_span());
     Ok(response)
+}
+
+/// Whether the client names the subprotocol; to name one that was not offered would end the connection.
+fn offers_subprotocol(request: &HttpRequest) -> bool {
+    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    offered.flat_map(|value| value.split(',')).any(|name| name.trim() == SUBPROTOCOL)
 }

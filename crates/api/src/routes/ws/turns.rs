@@ -1,11 +1,11 @@
 use std::error::Error as _;
 
 use actix_web::web::Data;
+use domain::access::{Permission, Principal};
 use domain::chat::{
     AcceptError, Ask, AskError, ChatService, Position, Read, ReadingService, RunningTurn, Started, TurnEvents,
 };
 use domain::id::TurnId;
-use domain::session::Principal;
 use futures_util::StreamExt as _;
 use futures_util::future::ready;
 use futures_util::stream::{self, LocalBoxStream, SelectAll, once};
@@ -62,6 +62,10 @@ impl Turns {
         let frames = match Request::parse(text) {
             Err(refused) => only(frame::error(&refused)),
             Ok(Request::Ping) => only(frame::pong()),
+            // Whoever may only read got as far as this.
+            Ok(Request::Create(_) | Request::Cancel(_)) if !self.caller.may(Permission::WriteConversations) => {
+                only(refusal(ApiError::forbidden(), None))
+            }
             // One that has as many turns as it may can still stop them.
             Ok(Request::Cancel(turn)) if self.frames.len() < 2 * MOST_AT_ONCE => self.cancel(turn),
             Ok(Request::Create(_) | Request::Resume { .. } | Request::Cancel(_))
@@ -90,7 +94,7 @@ impl Turns {
         let asked = async move {
             match chat.start(&caller, ask).await {
                 Ok(Started::Running(RunningTurn { turn_id, conversation_id, reader })) => {
-                    let created = Event::created(turn_id, conversation_id, caller.session_id);
+                    let created = Event::created(turn_id, conversation_id, caller.session_id());
                     told(turn_id, Some(created), reader.events(Position::START), key.as_deref())
                 }
                 Ok(Started::Replayed(turn)) => {

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,14 +13,16 @@ pub(super) struct Told {
     pub replica: Id,
     pub lease: Option<Duration>,
     pub pieces: Vec<PieceRow>,
-    pub sessions: Vec<Id>,
+    /// Sessions and keys.
+    pub watched: Vec<Id>,
 }
 
 /// What it hears.
 #[derive(Default)]
 pub(super) struct Heard {
     pub turns: Vec<Id>,
-    pub sessions: Vec<Id>,
+    /// Of those that are watched.
+    pub ended: HashSet<Id>,
 }
 
 #[derive(QueryableByName)]
@@ -27,7 +30,7 @@ struct Row {
     #[diesel(sql_type = PgUuid)]
     id: Id,
     #[diesel(sql_type = Bool)]
-    is_session: bool,
+    is_credential: bool,
 }
 
 impl Told {
@@ -43,11 +46,11 @@ impl Told {
             .bind::<Array<Nullable<Jsonb>>, _>(
                 self.pieces.iter().map(|piece| piece.part.as_ref()).collect::<Vec<Option<&Json>>>(),
             )
-            .bind::<Array<PgUuid>, _>(self.sessions.as_slice())
+            .bind::<Array<PgUuid>, _>(self.watched.as_slice())
             .load(connection)?;
         let mut heard = Heard::default();
-        for Row { id, is_session } in rows {
-            if is_session { heard.sessions.push(id) } else { heard.turns.push(id) }
+        for Row { id, is_credential } in rows {
+            if is_credential { heard.ended.extend([id]) } else { heard.turns.push(id) }
         }
         Ok(heard)
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use domain::Unexpected;
 use domain::chat::{Beat, Cancellation, News, ReplicaLease};
-use domain::id::{ReplicaId, SessionId, TurnId, UserId};
+use domain::id::{ReplicaId, TurnId, UserId};
 
 use super::connection::PgPool;
 use super::schema::{replicas, turns};
@@ -27,10 +27,10 @@ pub(super) struct Leases {
 #[async_trait]
 impl ReplicaLease for Leases {
     async fn beat(&self, beat: Beat) -> Result<News, Unexpected> {
-        let Beat { replica, lease, pieces, sessions, followed } = beat;
+        let Beat { replica, lease, pieces, credentials, followed } = beat;
         let pieces = storable(pieces);
-        let sessions: Vec<Id> = sessions.into_iter().map(|session| Id(session.as_uuid())).collect();
-        let told = beat::Told { replica: Id(replica.as_uuid()), lease, pieces, sessions };
+        let watched = credentials.iter().map(|credential| Id(credential.as_uuid())).collect();
+        let told = beat::Told { replica: Id(replica.as_uuid()), lease, pieces, watched };
         let heard = self.own.run(move |connection| told.tell(connection)).await?;
         let followed = follow::courses(&self.own, followed).await.unwrap_or_else(|error| {
             // What this process heard counts all the same; whoever follows is told with the next beat.
@@ -39,7 +39,7 @@ impl ReplicaLease for Leases {
         });
         Ok(News {
             cancelled: heard.turns.into_iter().map(|id| TurnId::from_uuid(id.0)).collect(),
-            ended_sessions: heard.sessions.into_iter().map(|id| SessionId::from_uuid(id.0)).collect(),
+            ended: credentials.into_iter().filter(|it| heard.ended.contains(&Id(it.as_uuid()))).collect(),
             followed,
         })
     }

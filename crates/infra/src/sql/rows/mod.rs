@@ -1,13 +1,17 @@
 //! Rows as both stores keep them, and what they mean to the domain.
 
+mod api_key;
+mod audit;
 mod conversation;
 mod piece;
 mod session;
 mod turn;
 mod user;
 
+pub(crate) use api_key::{ApiKeyRow, FoundApiKeyRow, NewApiKeyRow};
+pub(crate) use audit::{AuditRow, NewAuditRow, audit_values};
 pub(crate) use conversation::{ConversationRow, NewConversationRow, time_to_live};
 pub(crate) use piece::{OrphanRow, PieceRow, close_orphans, course, storable};
-pub(crate) use session::SessionRow;
+pub(crate) use session::{NewSessionRow, SessionEntryRow, SessionRow};
 pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns, turn_metadata};
 pub(crate) use user::{NewUserRow, UserRow};

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::sql::rows::PieceRow;
 use crate::sql::values::{Id, Time};
-use crate::sqlite::schema::{replicas, sessions, turns, users};
+use crate::sqlite::schema::{api_keys, replicas, sessions, turns, users};
+use crate::sqlite::session::is_in_time;
 use crate::sqlite::statement::{Command, Value};
 
 /// SQLite takes 32,766 values in a statement.
@@ -15,7 +16,8 @@ const APPEND: &str = include_str!("append.sql");
 /// What the process hears.
 pub(super) struct Heard {
     pub turns: Vec<Id>,
-    pub sessions: Vec<Id>,
+    /// Of the sessions and keys that are watched.
+    pub ended: HashSet<Id>,
 }
 
 /// Writes what the process tells, inside the caller's transaction.
@@ -67,11 +69,15 @@ pub(super) fn hear(
     };
     turns.extend(missing(connection, told, runs_here)?);
     let is_live = |connection: &mut SqliteConnection, some: &[Id]| {
-        let live = sessions::table.inner_join(users::table).filter(sessions::id.eq_any(some));
-        let live = live.filter(sessions::ended_at.is_null()).filter(sessions::expires_at.gt(now));
-        live.filter(users::is_active).select(sessions::id).load(connection)
+        let sessions = sessions::table.inner_join(users::table).filter(sessions::id.eq_any(some));
+        let sessions = sessions.filter(sessions::ended_at.is_null()).filter(is_in_time(now)).filter(users::is_active);
+        let mut live: Vec<Id> = sessions.select(sessions::id).load(connection)?;
+        let keys = api_keys::table.inner_join(users::table).filter(api_keys::id.eq_any(some));
+        let keys = keys.filter(api_keys::revoked_at.is_null()).filter(api_keys::expires_at.gt(now));
+        live.extend(keys.filter(users::is_active).select(api_keys::id).load::<Id>(connection)?);
+        Ok(live)
     };
-    Ok(Heard { turns, sessions: missing(connection, watched, is_live)? })
+    Ok(Heard { turns, ended: missing(connection, watched, is_live)?.into_iter().collect() })
 }
 
 /// Those of `ids` that `find` does not give back.

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use domain::Unexpected;
 use domain::chat::{Beat, Cancellation, News, ReplicaLease};
 use domain::clock::Clock;
-use domain::id::{ReplicaId, SessionId, TurnId, UserId};
+use domain::id::{ReplicaId, TurnId, UserId};
 
 use super::connection::Readers;
 use super::schema::{replicas, turns};
@@ -34,7 +34,7 @@ pub(super) struct Leases {
 impl ReplicaLease for Leases {
     /// What is told is written first, if there is anything: a process that has nothing to say costs no flush.
     async fn beat(&self, beat: Beat) -> Result<News, Unexpected> {
-        let Beat { replica, lease, pieces, sessions, followed } = beat;
+        let Beat { replica, lease, pieces, credentials, followed } = beat;
         let replica = Id(replica.as_uuid());
         let pieces = storable(pieces);
         let mut told: Vec<Id> = pieces.iter().map(|piece| piece.turn_id).collect();
@@ -49,15 +49,15 @@ impl ReplicaLease for Leases {
             self.writer.write(tell).await?;
         }
         let now = Time(self.clock.now());
-        let sessions: Vec<Id> = sessions.into_iter().map(|session| Id(session.as_uuid())).collect();
+        let watched: Vec<Id> = credentials.iter().map(|credential| Id(credential.as_uuid())).collect();
         let hear = move |connection: &mut SqliteConnection| {
-            let heard = beat::hear(connection, replica, &told, &sessions, now)?;
+            let heard = beat::hear(connection, replica, &told, &watched, now)?;
             Ok((heard, follow::look(connection, &followed)?))
         };
         let (heard, looks) = self.readers.run(hear).await?;
         Ok(News {
             cancelled: heard.turns.into_iter().map(|id| TurnId::from_uuid(id.0)).collect(),
-            ended_sessions: heard.sessions.into_iter().map(|id| SessionId::from_uuid(id.0)).collect(),
+            ended: credentials.into_iter().filter(|it| heard.ended.contains(&Id(it.as_uuid()))).collect(),
             followed: follow::courses(looks),
         })
     }

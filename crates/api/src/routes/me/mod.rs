@@ -1,0 +1,13 @@
+//! The caller's own account.
+
+pub(crate) mod api_keys;
+pub(crate) mod change;
+pub(crate) mod password;
+pub(crate) mod read;
+pub(crate) mod reauth;
+pub(crate) mod sessions;
+
+pub(crate) use change::change;
+pub(crate) use password::change_password;
+pub(crate) use read::me;
+pub(crate) use reauth::reauth;

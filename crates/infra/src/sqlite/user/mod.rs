@@ -1,0 +1,191 @@
+//! Accounts in SQLite.
+
+mod rights;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use domain::Unexpected;
+use domain::audit::NewAuditEvent;
+use domain::clock::Clock;
+use domain::id::{SessionId, UserId};
+use domain::page::{ListError, Order, Page, PageRequest};
+use domain::session::EndReason;
+use domain::user::{
+    CreateUserError, HashedPassword, NewUser, ProfileChange, RightsChange, Role, User, UserFilter, UserRepository,
+    Username,
+};
+
+use super::connection::Readers;
+use super::schema::users;
+use super::writer::Writer;
+use super::{audit, error, session};
+use crate::sql::rows::{NewAuditRow, NewUserRow, UserRow};
+use crate::sql::values::{Id, Time};
+use crate::sql::{keyset, page};
+
+/// What is to become of an account's details; what is not said stays.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct NewProfile {
+    username: Option<String>,
+    email: Option<String>,
+}
+
+impl NewProfile {
+    const fn says_something(&self) -> bool {
+        self.username.is_some() || self.email.is_some()
+    }
+}
+
+pub(super) struct Users {
+    pub readers: Readers,
+    pub writer: Writer,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl UserRepository for Users {
+    async fn create(&self, user: NewUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
+        let (row, event) = (NewUserRow::from(user), NewAuditRow::from(event));
+        let insert = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| {
+                diesel::insert_into(users::table)
+                    .values((
+                        users::id.eq(row.id),
+                        users::username.eq(&row.username),
+                        users::hashed_password.eq(&row.hashed_password),
+                        users::email.eq(&row.email),
+                        users::role.eq(row.role),
+                        users::account_created.eq(row.account_created),
+                    ))
+                    .execute(connection)?;
+                audit::store(connection, &event)
+            })
+        };
+        self.writer.write(insert).await.map_err(error::create_user)
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected> {
+        let find = move |connection: &mut SqliteConnection| {
+            users::table.find(Id(id.as_uuid())).first::<UserRow>(connection).optional()
+        };
+        self.readers.run(find).await?.map(UserRow::into_user).transpose().map_err(Unexpected::new)
+    }
+
+    async fn find_for_login(&self, username: &Username) -> Result<Option<(User, HashedPassword)>, Unexpected> {
+        let name = username.canonical();
+        let find = move |connection: &mut SqliteConnection| {
+            let has_name = sql::<Bool>("lower(username) = ").bind::<Text, _>(name.clone());
+            users::table.filter(has_name).first::<UserRow>(connection).optional()
+        };
+        self.readers.run(find).await?.map(UserRow::into_account).transpose().map_err(Unexpected::new)
+    }
+
+    async fn upgrade_hash(&self, id: UserId, old: HashedPassword, new: HashedPassword) -> Result<(), Unexpected> {
+        let upgrade = move |connection: &mut SqliteConnection| {
+            diesel::update(users::table.find(Id(id.as_uuid())).filter(users::hashed_password.eq(old.expose())))
+                .set(users::hashed_password.eq(new.expose()))
+                .execute(connection)
+        };
+        self.writer.write(upgrade).await?;
+        Ok(())
+    }
+
+    async fn change_profile(
+        &self,
+        id: UserId,
+        change: ProfileChange,
+        event: NewAuditEvent,
+    ) -> Result<Option<User>, CreateUserError> {
+        let (id, event) = (Id(id.as_uuid()), NewAuditRow::from(event));
+        let change = NewProfile {
+            username: change.username.map(|name| name.to_string()),
+            email: change.email.map(|email| email.to_string()),
+        };
+        let update = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| {
+                if change.says_something() {
+                    diesel::update(users::table.find(id)).set(&change).execute(connection)?;
+                    audit::store(connection, &event)?;
+                }
+                users::table.find(id).first::<UserRow>(connection).optional()
+            })
+        };
+        let user = self.writer.write(update).await.map_err(error::create_user)?;
+        Ok(user.map(UserRow::into_user).transpose().map_err(Unexpected::new)?)
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        hash: HashedPassword,
+        keep: Option<SessionId>,
+        event: NewAuditEvent,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let (id, keep) = (Id(id.as_uuid()), keep.map(|id| Id(id.as_uuid())));
+        let event = NewAuditRow::from(event);
+        let now = Time(self.clock.now());
+        let set = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| {
+                let hash = users::hashed_password.eq(hash.expose());
+                if diesel::update(users::table.find(id)).set(hash).execute(connection)? == 0 {
+                    return Ok(None);
+                }
+                audit::store(connection, &event)?;
+                session::end_of(connection, id, keep, EndReason::PasswordChanged, now).map(Some)
+            })
+        };
+        let ended = self.writer.write(set).await?;
+        Ok(ended.map(|ended| ended.into_iter().map(|id| SessionId::from_uuid(id.0)).collect()))
+    }
+
+    async fn set_role(&self, id: UserId, role: Role, event: NewAuditEvent) -> Result<RightsChange, Unexpected> {
+        let event = NewAuditRow::from(event);
+        let now = Time(self.clock.now());
+        let set = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| rights::set_role(connection, Id(id.as_uuid()), role, &event, now))
+        };
+        Ok(self.writer.write(set).await?)
+    }
+
+    async fn set_active(&self, id: UserId, is_active: bool, event: NewAuditEvent) -> Result<RightsChange, Unexpected> {
+        let event = NewAuditRow::from(event);
+        let now = Time(self.clock.now());
+        let set = move |connection: &mut SqliteConnection| {
+            connection
+                .transaction(|connection| rights::set_active(connection, Id(id.as_uuid()), is_active, &event, now))
+        };
+        Ok(self.writer.write(set).await?)
+    }
+
+    async fn list(&self, filter: UserFilter, request: PageRequest<UserId>) -> Result<Page<User>, ListError> {
+        let find = move |connection: &mut SqliteConnection| {
+            let mut query = keyset!(
+                users::table,
+                request,
+                connection,
+                cursor = users::table,
+                time = users::account_created,
+                id = users::id
+            );
+            if let Some(text) = &filter.text {
+                let text = text.to_lowercase();
+                let in_name = sql::<Bool>("instr(lower(username), ").bind::<Text, _>(text.clone()).sql(") > 0");
+                let in_email = sql::<Bool>("instr(email, ").bind::<Text, _>(text).sql(") > 0");
+                query = query.filter(in_name.or(in_email));
+            }
+            if let Some(role) = filter.role {
+                query = query.filter(users::role.eq(role.as_str()));
+            }
+            if let Some(is_active) = filter.is_active {
+                query = query.filter(users::is_active.eq(is_active));
+            }
+            query.load::<UserRow>(connection).map(Some)
+        };
+        page(self.readers.run(find).await, request.limit, UserRow::into_user)
+    }
+}

@@ -1,0 +1,11 @@
+DROP TABLE audit_events;
+DROP FUNCTION keep_audit_events();
+DROP TABLE tickets;
+DROP TABLE api_keys;
+DROP TABLE refresh_tokens;
+DROP INDEX sessions_cookie_hash_key;
+ALTER TABLE sessions
+    DROP COLUMN last_seen_at,
+    DROP COLUMN idle_seconds,
+    DROP COLUMN authenticated_at,
+    DROP COLUMN cookie_hash;
