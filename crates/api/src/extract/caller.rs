@@ -25,7 +25,7 @@ impl<P: Requires> FromRequest for Caller<P> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Self::allowed(authenticate(&request).await?) })
+        Box::pin(async move { Self::allowed(authenticate(&request, cross_site::refuse).await?) })
     }
 }
 
@@ -52,12 +52,7 @@ impl<P: Requires> FromRequest for SocketCaller<P> {
         Box::pin(async move {
             let principal = match ticket(&request) {
                 Some(ticket) => registered::<AuthenticationService>(&request)?.ticket(&ticket).await?,
-                None => {
-                    if !request.headers().contains_key(AUTHORIZATION) {
-                        cross_site::refuse_foreign_origin(&request)?;
-                    }
-                    authenticate(&request).await?
-                }
+                None => authenticate(&request, cross_site::refuse_foreign_origin).await?,
             };
             let Caller(principal, permission) = Caller::<P>::allowed(principal)?;
             Ok(Self(principal, permission))
@@ -65,14 +60,18 @@ impl<P: Requires> FromRequest for SocketCaller<P> {
     }
 }
 
-async fn authenticate(request: &HttpRequest) -> Result<Principal, ApiError> {
+/// Whoever makes the request; `guard` is what a cookie needs besides.
+async fn authenticate(
+    request: &HttpRequest,
+    guard: fn(&HttpRequest) -> Result<(), ApiError>,
+) -> Result<Principal, ApiError> {
     let authentication = registered::<AuthenticationService>(request)?;
     if request.headers().contains_key(AUTHORIZATION) {
         return Ok(authentication.bearer(bearer_token(request)?).await?);
     }
     let settings = registered::<ApiSettings>(request)?;
     let cookie = session_cookie::read(request, &settings.browser).ok_or_else(ApiError::unauthenticated)?;
-    cross_site::refuse(request)?;
+    guard(request)?;
     Ok(authentication.cookie(&cookie).await?)
 }
 

@@ -10,9 +10,11 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
-use api::{ApiSettings, Build, Metrics, Services};
+use api::{ApiSettings, Browser, Build, Metrics, Services};
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
+use domain::api_key::{ApiKeyAuthenticator, ApiKeyService, MockApiKeyRepository};
+use domain::audit::{AuditService, AuditTrail, MockAuditLog};
 use domain::chat::{
     ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockLiveTurns, MockTurnRunner,
     OfferedModel, Position, ReadingService, RunningTurn, Started, TurnEvents, TurnReader,
@@ -25,11 +27,14 @@ use domain::conversation::{
 use domain::health::MockStoreHealth;
 use domain::id::{ConversationId, IdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::{
-    AccessClaims, AuthenticationService, LoginService, MockSessionRepository, MockSessionWatch, MockTokenIssuer,
-    Session, SessionState, TokenError,
+    AccessClaims, AuthenticationService, ConfirmationService, IntrospectionService, Lifetimes, LoginPorts,
+    LoginService, MockCredentialWatch, MockOpaqueTokens, MockSessionRepository, MockTicketRepository, MockTokenIssuer,
+    RefreshService, Session, SessionPolicy, SessionService, SessionState, TicketService, TokenError, TokenHash,
+    VerifiedToken,
 };
 use domain::user::{
-    AccountService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role, User, Username,
+    AccountService, AdministrationService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role,
+    User, Username,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -61,20 +66,29 @@ pub(crate) fn now() -> DateTime<Utc> {
     "2026-01-02T03:04:05.120Z".parse().unwrap()
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+const LIFETIMES: Lifetimes = Lifetimes { idle: DAY, absolute: DAY };
+const POLICY: SessionPolicy = SessionPolicy { user: LIFETIMES, admin: LIFETIMES };
+
 /// The mocked ports.
 pub(crate) struct Ports {
     pub(crate) users: MockUserRepository,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) sessions: MockSessionRepository,
     pub(crate) tokens: MockTokenIssuer,
+    pub(crate) opaque: MockOpaqueTokens,
+    pub(crate) tickets: MockTicketRepository,
+    pub(crate) keys: MockApiKeyRepository,
+    pub(crate) audit: MockAuditLog,
     pub(crate) conversations: MockConversationRepository,
     pub(crate) turns: MockTurnRepository,
     pub(crate) runner: MockTurnRunner,
     pub(crate) live: MockLiveTurns,
-    pub(crate) watch: MockSessionWatch,
+    pub(crate) watch: MockCredentialWatch,
     pub(crate) engine: MockChatEngine,
     pub(crate) store: MockStoreHealth,
     pub(crate) registration_is_open: bool,
+    pub(crate) browser: Browser,
 }
 
 impl Ports {
@@ -85,14 +99,19 @@ impl Ports {
             hasher: MockPasswordHasher::new(),
             sessions: MockSessionRepository::new(),
             tokens: MockTokenIssuer::new(),
+            opaque: opaque(),
+            tickets: MockTicketRepository::new(),
+            keys: MockApiKeyRepository::new(),
+            audit: MockAuditLog::new(),
             conversations: MockConversationRepository::new(),
             turns: MockTurnRepository::new(),
             runner: MockTurnRunner::new(),
             live: MockLiveTurns::new(),
-            watch: MockSessionWatch::new(),
+            watch: MockCredentialWatch::new(),
             engine: MockChatEngine::new(),
             store: MockStoreHealth::new(),
             registration_is_open: true,
+            browser: Browser::default(),
         }
     }
 
@@ -100,7 +119,7 @@ impl Ports {
     pub(crate) fn with_caller() -> Self {
         let mut ports = Self::untouched();
         ports.tokens.expect_verify().returning(|token| match token {
-            TOKEN => Ok(claims()),
+            TOKEN => Ok(verified()),
             _ => Err(TokenError::Invalid("not ours".to_owned())),
         });
         ports.sessions.expect_find().returning(|_| Ok(Some(session())));
@@ -122,19 +141,48 @@ impl Ports {
             budget: ContextBudget { max_turns: 8, max_tokens: 1_000 },
             default_ttl,
         };
-        let registration = RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone());
+        let (opaque, keys, log): (Arc<_>, Arc<_>, Arc<_>) =
+            (Arc::new(self.opaque), Arc::new(self.keys), Arc::new(self.audit));
+        let tickets = Arc::new(self.tickets);
+        let audit = AuditTrail::new(log.clone(), clock.clone(), ids.clone());
+        let registration =
+            RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone());
+        let confirmation = ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone());
+        let login = LoginPorts {
+            users: users.clone(),
+            sessions: sessions.clone(),
+            hasher: hasher.clone(),
+            tokens: tokens.clone(),
+            opaque: opaque.clone(),
+            ids: ids.clone(),
+            audit: audit.clone(),
+        };
+        let key_authenticator = ApiKeyAuthenticator::new(keys.clone(), opaque.clone(), audit.clone());
         let services = Services {
-            registration: self.registration_is_open.then_some(registration),
-            login: LoginService::new(
+            registration: self.registration_is_open.then(|| registration.clone()),
+            login: LoginService::new(login, POLICY),
+            refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),
+            own_sessions: SessionService::new(sessions.clone(), audit.clone()),
+            confirmation: confirmation.clone(),
+            introspection: IntrospectionService::new(
+                tokens.clone(),
+                sessions.clone(),
+                keys.clone(),
+                opaque.clone(),
+                audit.clone(),
+            ),
+            tickets: TicketService::new(tickets.clone(), opaque.clone()),
+            keys: ApiKeyService::new(keys, opaque.clone(), clock.clone(), ids.clone(), audit.clone()),
+            administration: AdministrationService::new(
                 users.clone(),
                 sessions.clone(),
-                hasher,
-                tokens.clone(),
-                ids.clone(),
-                Duration::from_secs(86_400),
+                hasher.clone(),
+                registration,
+                audit.clone(),
             ),
-            authentication: AuthenticationService::new(tokens, sessions),
-            accounts: AccountService::new(users),
+            audit: AuditService::new(log),
+            authentication: AuthenticationService::new(tokens, sessions, key_authenticator, tickets, opaque),
+            accounts: AccountService::new(users, hasher, confirmation, audit),
             conversations: ConversationService::new(
                 Arc::new(self.conversations),
                 turns.clone(),
@@ -145,7 +193,7 @@ impl Ports {
             ),
             chat: ChatService::new(Arc::new(self.runner), engine, clock.clone(), ids.clone(), policy),
             reading: ReadingService::new(turns, Arc::new(self.live), clock),
-            sessions: Arc::new(self.watch),
+            watch: Arc::new(self.watch),
             store: Arc::new(self.store),
             ids,
         };
@@ -159,6 +207,7 @@ impl Ports {
                 body_timeout: Duration::from_secs(15),
                 version,
                 stall: Duration::from_secs(2),
+                browser: self.browser,
                 metrics: Some(metrics),
                 draining: draining.subscribe(),
             },
@@ -261,6 +310,29 @@ pub(crate) fn claims() -> AccessClaims {
     AccessClaims { user_id: user_id(), session_id: session_id(), username: username() }
 }
 
+/// What a verified [`TOKEN`] says.
+pub(crate) fn verified() -> VerifiedToken {
+    let (issued_at, expires_at) = (now(), now() + Duration::from_secs(900));
+    VerifiedToken { claims: claims(), id: Uuid::from_u128(0xE), issued_at, expires_at }
+}
+
+/// Tokens that can be told apart and are no secret: what is generated is `generated`, what follows a token has `+`
+/// before it, and what is stored of one are its first bytes.
+fn opaque() -> MockOpaqueTokens {
+    let mut opaque = MockOpaqueTokens::new();
+    opaque.expect_generate().returning(|| Ok("generated".into()));
+    opaque.expect_successor().returning(|token| format!("+{token}").into());
+    opaque.expect_hash().returning(hash_of);
+    opaque
+}
+
+/// What is stored of a token.
+pub(crate) fn hash_of(token: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(token.bytes()).for_each(|(stored, byte)| *stored = byte);
+    TokenHash(hash)
+}
+
 pub(crate) fn username() -> Username {
     Username::try_from("ada".to_owned()).unwrap()
 }
@@ -278,6 +350,8 @@ pub(crate) fn session() -> Session {
         role: Role::User,
         user_is_active: true,
         state: SessionState::Live,
+        is_fresh: true,
+        needs_touch: false,
         expires_at: now(),
     }
 }

@@ -1,6 +1,7 @@
 //! Server-sent events: what is asked for, what is sent, and where reading goes on.
 
 use actix_web::test::TestRequest;
+use domain::access::CredentialId;
 use domain::chat::{
     AcceptError, Cancellation, ConversationChoice, Finished, OnBusy, OnDisconnect, Started, TurnEvents,
 };
@@ -206,8 +207,12 @@ async fn bad_positions_are_refused() {
 async fn a_reader_hears_that_its_session_is_over() {
     let mut ports = stored(TurnState::Running { response: String::new() });
     ports.live.expect_follow().returning(|_, _| stream::pending().boxed());
-    ports.watch = domain::session::MockSessionWatch::new();
-    ports.watch.expect_ended().withf(|id| *id == session_id()).returning(|_| Box::pin(std::future::ready(())));
+    ports.watch = domain::session::MockCredentialWatch::new();
+    ports
+        .watch
+        .expect_ended()
+        .withf(|id| *id == CredentialId::Session(session_id()))
+        .returning(|_| Box::pin(std::future::ready(())));
     let reply = ports.server().send(get(&path())).await;
     assert_eq!(names(&reply), ["session.ended "]);
 }
@@ -216,7 +221,7 @@ async fn a_reader_hears_that_its_session_is_over() {
 async fn a_reader_that_is_behind_hears_of_its_session_and_no_more_of_the_turn() {
     let long = "x".repeat(1_000_000);
     let mut ports = stored(TurnState::Completed(answer(&long)));
-    ports.watch = domain::session::MockSessionWatch::new();
+    ports.watch = domain::session::MockCredentialWatch::new();
     ports.watch.expect_ended().returning(|_| Box::pin(std::future::ready(())));
     let reply = ports.server().send(get(&path())).await;
     assert_eq!(names(&reply), ["session.ended "]);

@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use domain::Unexpected;
-use domain::session::AccessToken;
+use domain::audit::AuditKind;
+use domain::session::{AccessToken, Rotation};
 use domain::user::{HashError, HashedPassword, User, Verification};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::harness::{MAX_BODY_BYTES, Ports, Reply, user};
+use crate::harness::{MAX_BODY_BYTES, Ports, Reply, hash_of, session, user, user_id};
 
 fn form(body: &str) -> TestRequest {
     TestRequest::post()
@@ -56,7 +57,9 @@ async fn the_right_password_opens_a_session() {
         .tokens
         .expect_issue()
         .return_once(|_| Ok(AccessToken { token: "the.access.token".into(), expires_in: Duration::from_secs(900) }));
-    ports.sessions.expect_open().return_once(|session| {
+    ports.sessions.expect_open().return_once(|session, event| {
+        assert_eq!((event.kind, event.subject), (AuditKind::LoginSucceeded, Some(user_id())));
+        assert_eq!(session.refresh, Some(hash_of("generated")));
         assert_eq!(session.client.ip, Some("203.0.113.7".parse().unwrap()));
         assert_eq!(session.client.user_agent.as_deref(), Some("curl/8"));
         Ok(())
@@ -73,9 +76,37 @@ async fn the_right_password_opens_a_session() {
     let session_id = token["session_id"].as_str().unwrap().to_owned();
     let expected = serde_json::json!({
         "access_token": "the.access.token", "token_type": "bearer", "expires_in": 900, "scope": "",
+        "refresh_token": "generated",
         "session_id": session_id, "username": "ada",
     });
     assert_eq!(token, expected);
+}
+
+#[actix_web::test]
+async fn a_refresh_token_is_exchanged_for_the_next_one() {
+    let mut ports = Ports::untouched();
+    ports.tokens.expect_issue().return_once(|claims| {
+        assert_eq!(claims.user_id, user_id());
+        Ok(AccessToken { token: "the.next.token".into(), expires_in: Duration::from_secs(900) })
+    });
+    ports.sessions.expect_rotate().return_once(|exchange| {
+        assert_eq!((exchange.presented, exchange.successor), (hash_of("r0"), hash_of("+r0")));
+        Ok(Rotation::Rotated(session()))
+    });
+    let reply = ports.server().send(form("grant_type=refresh_token&refresh_token=r0")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let token = reply.json();
+    assert_eq!((&token["access_token"], &token["refresh_token"]), (&"the.next.token".into(), &"+r0".into()));
+    assert_eq!((&token["session_id"], &token["username"]), (&session().id.to_string().into(), &"ada".into()));
+
+    for rotation in [Rotation::Refused, Rotation::Reused(session().id)] {
+        let mut ports = Ports::untouched();
+        ports.sessions.expect_rotate().return_once(|_| Ok(rotation));
+        let reply = ports.server().send(form("grant_type=refresh_token&refresh_token=r0")).await;
+        oauth_error(&reply, 400, "invalid_grant", "invalid_grant");
+    }
+    let reply = Ports::untouched().server().send(form("grant_type=refresh_token")).await;
+    oauth_error(&reply, 400, "invalid_request", "invalid_request");
 }
 
 #[actix_web::test]
@@ -89,7 +120,8 @@ async fn unknown_wrong_and_disabled_cannot_be_told_apart() {
     let wrong = with_account(user(), Verification::Mismatch);
     let disabled = with_account(User { is_active: false, ..user() }, Verification::Match);
     let mut bodies = Vec::new();
-    for ports in [unknown, wrong, disabled] {
+    for mut ports in [unknown, wrong, disabled] {
+        ports.audit.expect_record().times(1).withf(|event| event.kind == AuditKind::LoginFailed).returning(|_| Ok(()));
         let request = form("username=ada&password=secret").insert_header(("X-Request-Id", "same"));
         let reply = ports.server().send(request).await;
         oauth_error(&reply, 400, "invalid_grant", "invalid_grant");
@@ -117,9 +149,9 @@ async fn a_form_that_is_not_whole_reaches_no_port() {
 }
 
 #[actix_web::test]
-async fn only_the_password_grant_is_supported() {
+async fn other_grants_are_not_supported() {
     let server = Ports::untouched().server();
-    for grant in ["refresh_token", "client_credentials", "PASSWORD"] {
+    for grant in ["authorization_code", "client_credentials", "PASSWORD"] {
         let reply = server.send(form(&format!("grant_type={grant}&username=ada&password=secret"))).await;
         oauth_error(&reply, 400, "unsupported_grant_type", "unsupported_grant_type");
     }
@@ -127,7 +159,8 @@ async fn only_the_password_grant_is_supported() {
 
 #[actix_web::test]
 async fn an_empty_grant_type_counts_as_absent() {
-    let ports = with_account(user(), Verification::Mismatch);
+    let mut ports = with_account(user(), Verification::Mismatch);
+    ports.audit.expect_record().returning(|_| Ok(()));
     let reply = ports.server().send(form("grant_type=&username=ada&password=secret")).await;
     oauth_error(&reply, 400, "invalid_grant", "invalid_grant");
 }

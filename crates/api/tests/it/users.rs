@@ -19,7 +19,7 @@ async fn an_account_is_made_with_the_role_user() {
         assert_eq!(password.secret().expose_secret(), "correct horse battery");
         Ok(HashedPassword::new("$argon2id$…"))
     });
-    ports.users.expect_create().return_once(|user| {
+    ports.users.expect_create().return_once(|user, _| {
         assert_eq!(user.role, Role::User);
         Ok(())
     });
@@ -58,7 +58,7 @@ async fn a_name_or_address_that_is_taken_is_a_conflict() {
         [(CreateUserError::UsernameTaken, "username_taken"), (CreateUserError::EmailTaken, "email_taken")]
     {
         let mut ports = hashing();
-        ports.users.expect_create().return_once(|_| Err(error));
+        ports.users.expect_create().return_once(|_, _| Err(error));
         ports.server().send(post_json("/api/v1/users", ADA)).await.problem(409, code);
     }
 }
@@ -76,9 +76,9 @@ async fn failures_are_told_apart() {
     overloaded.hasher.expect_hash().return_once(|_| Err(HashError::Overloaded));
     overloaded.server().send(post_json("/api/v1/users", ADA)).await.problem(503, "overloaded");
     let mut away = hashing();
-    away.users.expect_create().return_once(|_| Err(CreateUserError::Unexpected(Unexpected::unavailable("away"))));
+    away.users.expect_create().return_once(|_, _| Err(CreateUserError::Unexpected(Unexpected::unavailable("away"))));
     away.server().send(post_json("/api/v1/users", ADA)).await.problem(503, "store_unavailable");
     let mut broken = hashing();
-    broken.users.expect_create().return_once(|_| Err(CreateUserError::Unexpected(Unexpected::new("broken"))));
+    broken.users.expect_create().return_once(|_, _| Err(CreateUserError::Unexpected(Unexpected::new("broken"))));
     broken.server().send(post_json("/api/v1/users", ADA)).await.problem(500, "internal");
 }
