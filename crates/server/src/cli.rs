@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use domain::user::Role;
 
 use crate::settings::Flags;
 
@@ -57,6 +58,52 @@ pub enum UserCommand {
     Create(CreateUser),
     /// List the accounts, oldest first.
     List,
+    /// Make an account an administrator's, or a user's. Its sessions end; the last administrator stays one.
+    SetRole {
+        /// The name to log in with.
+        name: String,
+        /// `user` or `admin`.
+        role: Role,
+    },
+    /// Let an account be used no more: its sessions end, its keys open nothing, its turns stop.
+    Disable {
+        /// The name to log in with.
+        name: String,
+    },
+    /// Let an account be used again.
+    Enable {
+        /// The name to log in with.
+        name: String,
+    },
+    /// Give an account another password. It is asked for, or read from standard input; it is never an argument.
+    ResetPassword(ResetPassword),
+    /// List the sessions of an account, or end them.
+    Sessions {
+        /// The name to log in with.
+        name: String,
+        /// End them all.
+        #[arg(long)]
+        end: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ResetPassword {
+    /// The name to log in with.
+    pub name: String,
+    #[command(flatten)]
+    pub password: PasswordSource,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+pub struct PasswordSource {
+    /// Read the password from standard input without asking, up to the end of the first line.
+    #[arg(long, conflicts_with = "generate_password")]
+    pub password_stdin: bool,
+    /// Make a password up and print it, once.
+    #[arg(long)]
+    pub generate_password: bool,
 }
 
 #[derive(Debug, Args)]
@@ -69,12 +116,8 @@ pub struct CreateUser {
     /// Make it an administrator.
     #[arg(long)]
     pub admin: bool,
-    /// Read the password from standard input without asking, up to the end of the first line.
-    #[arg(long, conflicts_with = "generate_password")]
-    pub password_stdin: bool,
-    /// Make a password up and print it, once.
-    #[arg(long)]
-    pub generate_password: bool,
+    #[command(flatten)]
+    pub password: PasswordSource,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{
     HashError, InvalidPassword, NewAccount, Password, PasswordHasher, RegisterError, RegistrationService, RightsChange,
-    Role, User, UserFilter, UserRepository, guessable,
+    Role, User, UserFilter, UserRepository, Username, guessable,
 };
 use crate::Unexpected;
 use crate::access::Principal;
@@ -118,6 +118,11 @@ impl AdministrationService {
             self.note_reading(by, id, "account").await?;
         }
         Ok(user)
+    }
+
+    /// The account of that name, without regard to case. For whoever sits at the machine and knows names, not ids.
+    pub async fn named(&self, name: &Username) -> Result<Option<User>, Unexpected> {
+        Ok(self.users.find_for_login(name).await?.map(|(user, _)| user))
     }
 
     /// Somebody's live sessions. That they were read is written down.

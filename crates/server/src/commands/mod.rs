@@ -1,5 +1,6 @@
 //! What each command does. What it prints goes to a [`Console`], so that a test can read it.
 
+mod account;
 mod check;
 mod doctor;
 mod migrate;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, ConfigCommand, UserCommand};
 use crate::problem::Problem;
-use crate::settings::{Environment, SettingsError, load};
+use crate::settings::{Configuration, Environment, SettingsError, load};
 use crate::signing_secret::SecretError;
 use crate::start_error::StartError;
 
@@ -60,11 +61,24 @@ fn dispatch(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> 
         Some(Command::Doctor) => doctor::run(environment, &flags, console),
         Some(Command::Config(ConfigCommand::Check)) => check::run(&load(environment, &flags)?, console),
         Some(Command::Migrate { revert }) => migrate::run(&load(environment, &flags)?, *revert, console),
-        Some(Command::User(UserCommand::Create(arguments))) => {
-            user::create(&load(environment, &flags)?, arguments, console)
-        }
-        Some(Command::User(UserCommand::List)) => user::list(&load(environment, &flags)?, console),
+        Some(Command::User(command)) => user_command(command, &load(environment, &flags)?, console),
         None | Some(Command::Serve(_)) => serve::run(&load(environment, &flags)?, environment, console),
+    }
+}
+
+fn user_command(
+    command: &UserCommand,
+    configuration: &Configuration,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, CommandError> {
+    match command {
+        UserCommand::Create(arguments) => user::create(configuration, arguments, console),
+        UserCommand::List => user::list(configuration, console),
+        UserCommand::SetRole { name, role } => account::set_role(configuration, name, *role, console),
+        UserCommand::Disable { name } => account::set_active(configuration, name, false, console),
+        UserCommand::Enable { name } => account::set_active(configuration, name, true, console),
+        UserCommand::ResetPassword(arguments) => account::reset_password(configuration, arguments, console),
+        UserCommand::Sessions { name, end } => account::sessions(configuration, name, *end, console),
     }
 }
 

@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CommandError, Console};
-use crate::cli::CreateUser;
+use crate::cli::PasswordSource;
 use crate::problem::Problem;
 
 /// More than any password may have, so that the domain can say that it is too long.
 const MAX_LINE_BYTES: u64 = 4096;
 
-/// The password that the arguments ask for, and whether it was made up and has to be shown.
-pub(super) fn obtain(arguments: &CreateUser, console: &mut Console<'_>) -> Result<(SecretString, bool), CommandError> {
-    if arguments.generate_password {
+/// The password that is asked for, and whether it was made up and has to be shown.
+pub(super) fn obtain(source: &PasswordSource, console: &mut Console<'_>) -> Result<(SecretString, bool), CommandError> {
+    if source.generate_password {
         return Ok((generate()?, true));
     }
-    if arguments.password_stdin || !console.somebody_types {
+    if source.password_stdin || !console.somebody_types {
         return Ok((read_line(console.input)?, false));
     }
     let _silence = Silence::begin();
@@ -86,15 +86,14 @@ fn stty(setting: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn arguments(password_stdin: bool, generate_password: bool) -> CreateUser {
-        let (name, email) = ("ada".to_owned(), "ada@example.org".to_owned());
-        CreateUser { name, email, admin: false, password_stdin, generate_password }
+    const fn source(password_stdin: bool, generate_password: bool) -> PasswordSource {
+        PasswordSource { password_stdin, generate_password }
     }
 
-    fn obtain_from(input: &str, somebody_types: bool, arguments: &CreateUser) -> (Result<String, String>, String) {
+    fn obtain_from(input: &str, somebody_types: bool, source: &PasswordSource) -> (Result<String, String>, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut console = Console { somebody_types, input: &mut input.as_bytes(), out: &mut out, err: &mut err };
-        let password = obtain(arguments, &mut console)
+        let password = obtain(source, &mut console)
             .map(|(secret, _)| secret.expose_secret().to_owned())
             .map_err(|error| error.to_string());
         assert!(out.is_empty());
@@ -103,24 +102,24 @@ mod tests {
 
     #[test]
     fn a_pipe_gives_its_first_line_whole() {
-        let from = |input: &str| obtain_from(input, false, &arguments(true, false)).0;
+        let from = |input: &str| obtain_from(input, false, &source(true, false)).0;
         assert_eq!(from(" geheim und lang \r\nmore\n").as_deref(), Ok(" geheim und lang "));
         assert_eq!(from("geheim").as_deref(), Ok("geheim"));
         assert!(from("\n").unwrap_err().contains("there is no password"));
-        assert_eq!(obtain_from("geheim\n", false, &arguments(false, false)).0.as_deref(), Ok("geheim"));
+        assert_eq!(obtain_from("geheim\n", false, &source(false, false)).0.as_deref(), Ok("geheim"));
     }
 
     #[test]
     fn a_person_is_asked_twice() {
-        let (password, asked) = obtain_from("geheim\ngeheim\n", true, &arguments(false, false));
+        let (password, asked) = obtain_from("geheim\ngeheim\n", true, &source(false, false));
         assert_eq!((password.as_deref(), asked.as_str()), (Ok("geheim"), "Password: \nOnce more: \n"));
-        let (password, _) = obtain_from("geheim\ngehiem\n", true, &arguments(false, false));
+        let (password, _) = obtain_from("geheim\ngehiem\n", true, &source(false, false));
         assert!(password.unwrap_err().contains("differ"));
     }
 
     #[test]
     fn a_password_that_is_made_up_is_strong_and_new() {
-        let made = || obtain_from("", true, &arguments(false, true)).0.unwrap();
+        let made = || obtain_from("", true, &source(false, true)).0.unwrap();
         let (one, other) = (made(), made());
         assert_ne!(one, other);
         assert_eq!(one.len(), 23);

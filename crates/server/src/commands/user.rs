@@ -19,7 +19,7 @@ pub(super) fn create(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, CommandError> {
     let administration = compose_accounts(configuration)?;
-    let (password, made_up) = password::obtain(arguments, console)?;
+    let (password, made_up) = password::obtain(&arguments.password, console)?;
     let account =
         NewAccount { username: arguments.name.clone(), email: arguments.email.clone(), password: password.clone() };
     let role = if arguments.admin { Role::Admin } else { Role::User };
@@ -68,7 +68,7 @@ fn row([username, email, role, active, created, last_login]: [&str; 6]) -> Strin
 }
 
 /// Accounts need no more than one thread.
-fn block_on<F: Future>(future: F) -> Result<F::Output, StartError> {
+pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, StartError> {
     Ok(Builder::new_current_thread().enable_all().build()?.block_on(future))
 }
 
