@@ -22,7 +22,7 @@ mod migrations;
 mod ownership;
 mod readme;
 mod replicas;
-mod sessions;
+mod security;
 mod shutdown;
 mod silent_store;
 mod support;

@@ -24,6 +24,8 @@ pub(crate) struct Client {
 pub(crate) struct Caller {
     client: Client,
     token: String,
+    /// Empty for one who came with an API key.
+    pub(crate) refresh_token: String,
     pub(crate) session_id: Uuid,
 }
 
@@ -37,6 +39,7 @@ pub(crate) struct Question {
 #[derive(Deserialize)]
 struct LoggedIn {
     access_token: String,
+    refresh_token: String,
     session_id: Uuid,
     username: String,
 }
@@ -48,7 +51,12 @@ struct Identified {
 
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 2).build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE * 2)
+            .build()
+            .unwrap();
         Self { http, address: address.to_owned() }
     }
 
@@ -85,7 +93,37 @@ impl Client {
     pub(crate) async fn log_in(&self, name: &str) -> Caller {
         let logged_in: LoggedIn = self.try_log_in(name, PASSWORD).await.body(200);
         assert_eq!(logged_in.username, name);
-        Caller { client: self.clone(), token: logged_in.access_token, session_id: logged_in.session_id }
+        self.caller(logged_in)
+    }
+
+    /// Goes on with a session: sends the refresh token.
+    pub(crate) async fn refresh(&self, token: &str) -> Reply {
+        self.form("/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// Whoever has the tokens of that reply.
+    pub(crate) fn refreshed(&self, reply: &Reply) -> Caller {
+        self.caller(reply.body(200))
+    }
+
+    /// Whoever has that API key.
+    pub(crate) fn with_key(&self, key: &str) -> Caller {
+        let (token, refresh_token) = (key.to_owned(), String::new());
+        Caller { client: self.clone(), token, refresh_token, session_id: Uuid::nil() }
+    }
+
+    /// Sends a form.
+    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        sent(self.request(Method::POST, path).form(fields)).await
+    }
+
+    fn caller(&self, logged_in: LoggedIn) -> Caller {
+        Caller {
+            client: self.clone(),
+            token: logged_in.access_token,
+            refresh_token: logged_in.refresh_token,
+            session_id: logged_in.session_id,
+        }
     }
 
     /// Somebody new, logged in.
@@ -111,6 +149,11 @@ impl Caller {
         format!("Bearer {}", self.token)
     }
 
+    /// The token itself.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The server that is talked to.
     pub(crate) fn client(&self) -> &Client {
         &self.client
@@ -118,6 +161,26 @@ impl Caller {
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
         sent(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        sent(self.request(Method::DELETE, path)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Reply {
+        sent(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// The id of the caller's account.
+    pub(crate) async fn user_id(&self) -> Uuid {
+        self.get("/api/v1/me").await.body::<Identified>(200).id
+    }
+
+    /// Makes an API key with those scopes.
+    pub(crate) async fn new_key(&self, scopes: &[&str]) -> (Uuid, Caller) {
+        let made = self.post("/api/v1/me/api-keys", &json!({"name": "k", "scopes": scopes})).await;
+        let made: Value = made.body(201);
+        (made["id"].as_str().unwrap().parse().unwrap(), self.client.with_key(made["secret"].as_str().unwrap()))
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {

@@ -102,9 +102,48 @@ impl Database {
         rows.into_iter().map(|row| row.value).collect()
     }
 
+    /// Does what the statement says.
+    pub(crate) fn execute(&self, statement: &str) {
+        let statement = diesel::sql_query(statement);
+        match &self.settings {
+            StoreSettings::Postgres(_) => statement.execute(&mut PgConnection::establish(&self.url).unwrap()).unwrap(),
+            StoreSettings::Sqlite(settings) => {
+                let path = settings.path.to_str().unwrap();
+                let mut connection = SqliteConnection::establish(path).unwrap();
+                diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+                statement.execute(&mut connection).unwrap()
+            }
+        };
+    }
+
+    /// Moves the time in that column of every session so many seconds into the past.
+    pub(crate) fn age_sessions(&self, column: &str, seconds: u64) {
+        self.execute(&match &self.settings {
+            StoreSettings::Postgres(_) => {
+                format!("UPDATE sessions SET {column} = {column} - interval '{seconds} seconds'")
+            }
+            StoreSettings::Sqlite(_) => format!("UPDATE sessions SET {column} = {column} - {seconds} * 1000000"),
+        });
+    }
+
+    /// The kinds of the events that are written down, in order.
+    pub(crate) fn audit_kinds(&self) -> Vec<String> {
+        self.texts("SELECT kind AS value FROM audit_events ORDER BY at, id").into_iter().flatten().collect()
+    }
+
     /// How many rows each table has in which a request could leave something.
     pub(crate) fn row_counts(&self) -> BTreeMap<&'static str, String> {
-        let tables = ["users", "sessions", "conversations", "turns", "turn_pieces", "idempotency_keys"];
+        let tables = [
+            "users",
+            "sessions",
+            "refresh_tokens",
+            "api_keys",
+            "tickets",
+            "conversations",
+            "turns",
+            "turn_pieces",
+            "idempotency_keys",
+        ];
         let count = |table| {
             let counts = self.texts(&format!("SELECT CAST(count(*) AS text) AS value FROM {table}"));
             (table, counts.into_iter().next().flatten().unwrap())

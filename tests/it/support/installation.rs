@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::client::Client;
+use super::client::{Client, PASSWORD};
 use super::database::{Backend, Database};
 use super::postgres::PostgresServer;
 use super::process::{Ended, Process, binary_started_by};
@@ -121,6 +121,13 @@ impl Installation {
         let line = process.next_line().await.expect("the server listens");
         let address = line.strip_prefix(&expected).expect("the address is on the first line").to_owned();
         Server { process, address, _installation: self.clone() }
+    }
+
+    /// Makes an administrator of that name, with the password of all.
+    pub(crate) async fn make_admin(&self, name: &str) {
+        let email = format!("{name}@example.org");
+        let make = ["user", "create", name, "--email", &email, "--admin", "--password-stdin"];
+        self.run_with(&make, PASSWORD).await.printed();
     }
 
     /// Runs a command to its end.

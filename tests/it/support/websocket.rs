@@ -17,14 +17,23 @@ pub(crate) struct WebSocket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Caller {
     /// Opens a connection; the status, if it is refused.
     pub(crate) async fn web_socket(&self) -> Result<WebSocket, u16> {
-        WebSocket::open(self.client().address(), self.authorization()).await
+        WebSocket::open(self.client().address(), &[("Authorization", &self.authorization())]).await
     }
 }
 
 impl WebSocket {
-    async fn open(address: &str, authorization: String) -> Result<Self, u16> {
+    /// Opens a connection with those headers; the status, if it is refused.
+    pub(crate) async fn open(address: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let uri: Uri = format!("{}/api/v1/ws", address.replacen("http", "ws", 1)).parse().unwrap();
-        let request = ClientRequestBuilder::new(uri).with_header("Authorization", authorization);
+        let mut request = ClientRequestBuilder::new(uri);
+        for (name, value) in headers {
+            request = match *name {
+                "Sec-WebSocket-Protocol" => {
+                    value.split(", ").fold(request, |request, protocol| request.with_sub_protocol(protocol))
+                }
+                _ => request.with_header(*name, *value),
+            };
+        }
         match within_patience("a WebSocket", connect_async(request)).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
@@ -101,7 +110,7 @@ async fn frames_and_the_code_of_the_end_are_told() {
         socket.close(Some(CloseFrame { code: 4401.into(), reason: "".into() })).await.unwrap();
         heard.into_text().unwrap().to_string()
     });
-    let mut socket = WebSocket::open(&address, "Bearer x".to_owned()).await.ok().unwrap();
+    let mut socket = WebSocket::open(&address, &[("Authorization", "Bearer x")]).await.ok().unwrap();
     socket.send(&serde_json::json!({"type": "ping"})).await;
     let frames = socket.until(&["turn.delta"]).await;
     assert_eq!((text_of(&frames).as_str(), socket.next().await), ("Hi", Err(4401)));

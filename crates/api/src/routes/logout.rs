@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::session::{AuthenticateError, AuthenticationService, SessionService};
 
 use crate::error::ApiError;
-use crate::extract::permission::ReadProfile;
+use crate::extract::permission::ManageAccount;
 use crate::extract::{Caller, client_of, cross_site, session_cookie};
 use crate::openapi::{CrossSite, Failures, Forbidden, Unauthenticated};
 use crate::services::ApiSettings;
@@ -21,7 +21,7 @@ use crate::services::ApiSettings;
     responses((status = 204, description = "The session has ended"), Unauthenticated, Forbidden, Failures)
 )]
 pub(crate) async fn logout(
-    caller: Caller<ReadProfile>,
+    caller: Caller<ManageAccount>,
     sessions: Data<SessionService>,
     settings: Data<ApiSettings>,
     request: HttpRequest,
