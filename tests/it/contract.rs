@@ -44,6 +44,9 @@ fn under_test(backend: Backend) -> StoreUnderTest {
     StoreUnderTest {
         users: store.users,
         sessions: store.sessions,
+        tickets: store.tickets,
+        keys: store.keys,
+        audit: store.audit,
         conversations: store.conversations,
         turns: store.turns,
         journal: store.journal,

@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HARD_TEXT, at, completed, new_id, open_session, piece, the_only_reaper};
+use super::fixtures::{
+    Asker, HARD_TEXT, HOUR, at, completed, create_key, event, new_id, new_key, open_session, piece, sorted,
+    the_only_reaper,
+};
+use crate::access::CredentialId;
+use crate::api_key::NewApiKey;
+use crate::audit::AuditKind;
 use crate::chat::{Beat, Cancellation, Course, Followed, Following, NewTurn, Piece, PieceContent, Position};
 use crate::conversation::{Failure, Part, TurnState};
-use crate::id::{SessionId, TurnId};
+use crate::id::{ApiKeyId, SessionId, TurnId};
 use crate::session::EndReason;
 
 /// The wish that a turn stop is told to the process that runs it, to no other, and as long as it runs.
@@ -68,19 +74,49 @@ pub async fn only_its_owner_stops_a_turn(store: StoreUnderTest) {
 
 /// Of the sessions that are asked for, those are told that are over.
 pub async fn sessions_that_are_over_are_told(store: StoreUnderTest) {
-    const HOUR: Duration = Duration::from_secs(60 * 60);
     let asker = Asker::new(&store).await;
     let ended = open_session(&store, asker.user, HOUR).await;
-    store.sessions.end(ended, EndReason::Logout).await.expect("a session can be ended");
+    let end = store.sessions.end(asker.user, ended, EndReason::Logout, event(AuditKind::Logout));
+    assert!(end.await.expect("a session can be ended"));
     let expired = open_session(&store, asker.user, Duration::ZERO).await;
     let unknown = SessionId::from_uuid(new_id());
-    let sessions = vec![ended, asker.session, expired, unknown];
-    let mut told = asker.tell(Beat { sessions, ..asker.beat() }).await.ended_sessions;
-    told.sort();
-    let mut expected = [ended, expired, unknown];
-    expected.sort();
-    assert_eq!(told, expected);
-    assert_eq!(asker.tell(asker.beat()).await.ended_sessions, [], "nobody asked");
+    let credentials = [ended, asker.session, expired, unknown].map(CredentialId::Session).to_vec();
+    let told = asker.tell(Beat { credentials, ..asker.beat() }).await.ended;
+    assert_eq!(sorted(told), sorted([ended, expired, unknown].map(CredentialId::Session).to_vec()));
+    assert_eq!(asker.tell(asker.beat()).await.ended, [], "nobody asked");
+}
+
+/// Of the keys that are asked for, those are told that are over.
+pub async fn keys_that_are_over_are_told(store: StoreUnderTest) {
+    let asker = Asker::new(&store).await;
+    let (live, revoked) = (new_key(asker.user), new_key(asker.user));
+    let expired = NewApiKey { expires_at: at(1), ..new_key(asker.user) };
+    for key in [&live, &revoked, &expired] {
+        create_key(&store, key).await;
+    }
+    let revoke = store.keys.revoke(asker.user, revoked.id, event(AuditKind::KeyRevoked));
+    assert!(revoke.await.expect("a key can be revoked"));
+    let over = [revoked.id, expired.id, ApiKeyId::from_uuid(new_id())].map(CredentialId::ApiKey);
+    let mut credentials = vec![CredentialId::ApiKey(live.id), CredentialId::Session(asker.session)];
+    credentials.extend(over);
+    let told = asker.tell(Beat { credentials, ..asker.beat() }).await.ended;
+    assert_eq!(sorted(told), sorted(over.to_vec()));
+}
+
+/// A user who may do nothing any more has nothing that is live, and nobody else is told.
+pub async fn credentials_of_the_disabled_are_told(store: StoreUnderTest) {
+    let (asker, other) = (Asker::new(&store).await, Asker::new(&store).await);
+    let (key, others_key) = (new_key(asker.user), new_key(other.user));
+    for key in [&key, &others_key] {
+        create_key(&store, key).await;
+    }
+    let disable = store.users.set_active(asker.user, false, event(AuditKind::UserDisabled));
+    disable.await.expect("an account can be disabled");
+    let over = vec![CredentialId::Session(asker.session), CredentialId::ApiKey(key.id)];
+    let mut credentials = vec![CredentialId::Session(other.session), CredentialId::ApiKey(others_key.id)];
+    credentials.extend(&over);
+    let told = other.tell(Beat { credentials, ..other.beat() }).await.ended;
+    assert_eq!(sorted(told), sorted(over));
 }
 
 /// A turn of another process is told as it comes, from wherever one is.

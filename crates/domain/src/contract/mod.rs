@@ -16,17 +16,21 @@
 //!   and looks at nothing else.
 //! - Nobody reaps turns in the store but the cases themselves, and all that share a store run in one process
 //!   (those that reap wait for one another).
+//! - Nobody makes administrators in the store but the cases themselves. Those that do wait for one another, and the
+//!   ones about the last of them disable those that are there already.
 //! - The store takes 200 calls at once. A case needs no runtime: it awaits calls together on one task, so
 //!   what is to happen at the same time must happen on threads of the store's own.
 //! - Users, sessions and conversations exist before a turn names them, as foreign keys may want it.
 //!
 //! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
-//! in does not pass. Only sessions and leases live by the store's clock.
+//! in does not pass. Only sessions, tickets, keys and leases live by the store's clock.
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
 
 pub mod accept;
+pub mod api_keys;
+pub mod audit;
 pub mod beats;
 pub mod context;
 pub mod conversations;
@@ -36,16 +40,22 @@ pub mod health;
 pub mod idempotency;
 pub mod leases;
 pub mod pieces;
+pub mod profiles;
+pub mod rights;
+pub mod rotation;
 pub mod sessions;
+pub mod tickets;
 pub mod turns;
 pub mod users;
 
 use std::sync::Arc;
 
+use crate::api_key::ApiKeyRepository;
+use crate::audit::AuditLog;
 use crate::chat::{ReplicaLease, TurnJournal};
 use crate::conversation::{ConversationRepository, TurnRepository};
 use crate::health::StoreHealth;
-use crate::session::SessionRepository;
+use crate::session::{SessionRepository, TicketRepository};
 use crate::user::UserRepository;
 
 /// The ports of one store under test.
@@ -55,6 +65,12 @@ pub struct StoreUnderTest {
     pub users: Arc<dyn UserRepository>,
     /// Its sessions.
     pub sessions: Arc<dyn SessionRepository>,
+    /// Its tickets.
+    pub tickets: Arc<dyn TicketRepository>,
+    /// Its API keys.
+    pub keys: Arc<dyn ApiKeyRepository>,
+    /// Its audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// Its conversations.
     pub conversations: Arc<dyn ConversationRepository>,
     /// Its turns, for reading.
@@ -86,14 +102,86 @@ macro_rules! contract_suite {
                 accounts_are_listed_by_time_of_creation,
                 accounts_of_one_moment_are_listed_once_each,
                 an_unknown_cursor_is_refused,
+                accounts_are_filtered,
+                a_new_account_is_written_down,
+            }
+            profiles {
+                what_is_said_changes,
+                what_is_so_already_is_not_written_down,
+                a_name_may_change_its_case,
+                what_is_taken_is_refused,
+                twenty_at_once_get_one_name,
+                nobody_is_not_changed,
+                a_new_password_ends_the_other_sessions,
+                a_password_that_somebody_else_sets_ends_every_session,
+            }
+            rights {
+                a_new_role_ends_all_sessions,
+                what_is_so_already_is_unchanged,
+                a_disabled_account_is_over,
+                the_turns_of_the_disabled_are_stopped,
+                an_enabled_account_starts_anew,
+                the_last_admin_stays,
+                of_two_admins_one_stays,
             }
             sessions {
                 an_open_session_is_live,
                 opening_a_session_notes_the_login,
                 a_session_without_time_is_expired,
                 a_longer_session_expires_later,
+                a_session_that_is_used_goes_on,
+                what_is_over_is_not_used,
+                a_password_that_is_given_again_is_written_down,
+                a_cookie_finds_its_session,
                 an_ended_session_is_not_live,
                 ending_what_is_over_or_never_was_is_no_error,
+                only_its_owner_ends_a_session,
+                of_twenty_at_once_one_ends_it,
+                all_sessions_end_but_one,
+                live_sessions_are_listed,
+                pages_follow_one_another,
+                an_unknown_cursor_is_refused,
+            }
+            rotation {
+                tokens_follow_one_another,
+                twenty_at_once_get_one_successor,
+                a_token_may_come_again_within_the_grace,
+                a_token_that_comes_too_late_ends_its_session,
+                an_older_token_ends_its_session,
+                a_token_has_one_successor,
+                twenty_at_once_end_a_session_once,
+                a_reuse_ends_one_session,
+                an_unknown_token_is_refused,
+                a_token_of_what_is_over_is_refused,
+                an_exchange_counts_as_use,
+                a_token_is_found_with_its_session,
+            }
+            tickets {
+                a_ticket_is_good_once,
+                of_twenty_at_once_one_gets_in,
+                a_ticket_without_time_is_no_ticket,
+                old_tickets_are_removed,
+            }
+            api_keys {
+                a_key_is_found_with_its_owner,
+                an_expired_key_is_not_live,
+                a_revoked_key_is_not_live,
+                only_its_owner_revokes_a_key,
+                of_twenty_at_once_one_revokes_it,
+                the_first_use_is_written_down,
+                keys_that_are_not_revoked_are_listed,
+                pages_follow_one_another,
+                an_unknown_cursor_is_refused,
+                hard_names_are_kept_exactly,
+            }
+            audit {
+                every_field_is_kept,
+                an_event_is_recorded_once,
+                counts_add_up,
+                events_are_filtered,
+                pages_follow_one_another,
+                an_unknown_cursor_is_refused,
+                old_clients_are_forgotten,
             }
             conversations {
                 every_field_is_kept,
@@ -203,6 +291,8 @@ macro_rules! contract_suite {
                 what_has_ended_is_not_stopped,
                 only_its_owner_stops_a_turn,
                 sessions_that_are_over_are_told,
+                keys_that_are_over_are_told,
+                credentials_of_the_disabled_are_told,
                 a_turn_is_followed_piece_by_piece,
                 a_piece_that_has_grown_is_told_again,
                 ends_are_told,

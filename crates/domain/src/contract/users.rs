@@ -3,17 +3,22 @@
 use futures_util::future::join_all;
 
 use super::StoreUnderTest;
-use super::fixtures::{moment_of_its_own, new_id, new_user, new_user_at, page, valid};
+use super::fixtures::{
+    HARD_TEXT, assert_written, create, event, moment_of_its_own, new_id, new_user, new_user_at, page, the_only_admins,
+    valid,
+};
+use crate::audit::AuditKind;
 use crate::id::UserId;
 use crate::page::{ListError, Order};
-use crate::user::{CreateUserError, HashedPassword, NewUser, Role, User, Username};
+use crate::user::{CreateUserError, HashedPassword, NewUser, Role, User, UserFilter, Username};
 
 /// What was created is found, field for field; what was not is not.
 pub async fn an_account_is_found_by_its_id(store: StoreUnderTest) {
+    let _admins = the_only_admins().await;
     let admin = NewUser { role: Role::Admin, ..new_user() };
     let user = new_user();
     for expected in [&admin, &user] {
-        store.users.create(expected.clone()).await.expect("a user can be created");
+        create(&store, expected).await;
     }
     for expected in [admin, user] {
         let found = store.users.find(expected.id).await.expect("users can be looked up");
@@ -26,7 +31,7 @@ pub async fn an_account_is_found_by_its_id(store: StoreUnderTest) {
 /// A login finds the account and its hash, however the name is typed.
 pub async fn a_login_finds_the_hash_without_regard_to_case(store: StoreUnderTest) {
     let user = new_user();
-    store.users.create(user.clone()).await.expect("a user can be created");
+    create(&store, &user).await;
     let name = user.username.as_str();
     for typed in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
         let found = store.users.find_for_login(&valid(typed)).await.expect("users can be looked up");
@@ -41,31 +46,33 @@ pub async fn a_login_finds_the_hash_without_regard_to_case(store: StoreUnderTest
 /// A name that differs only in case is taken, and the refused account leaves nothing behind.
 pub async fn a_name_is_taken_in_whatever_case(store: StoreUnderTest) {
     let first = new_user();
-    store.users.create(first.clone()).await.expect("a user can be created");
+    create(&store, &first).await;
     let mut second = NewUser { username: valid(first.username.as_str().to_uppercase()), ..new_user() };
-    let refused = store.users.create(second.clone()).await;
+    let refused = store.users.create(second.clone(), event(AuditKind::UserCreated).about(second.id)).await;
     assert!(matches!(refused, Err(CreateUserError::UsernameTaken)), "the name is taken, but: {refused:?}");
     assert!(store.users.find(second.id).await.expect("users can be looked up").is_none());
+    assert_written(&store, second.id, &[]).await;
     second.username = new_user().username;
-    store.users.create(second).await.expect("what was refused should not have taken the address");
+    create(&store, &second).await;
 }
 
 /// An address that somebody has is taken, and the refused account leaves nothing behind.
 pub async fn an_address_is_taken_once(store: StoreUnderTest) {
     let first = new_user();
-    store.users.create(first.clone()).await.expect("a user can be created");
+    create(&store, &first).await;
     let mut second = NewUser { email: valid(first.email.as_str().to_uppercase()), ..new_user() };
-    let refused = store.users.create(second.clone()).await;
+    let refused = store.users.create(second.clone(), event(AuditKind::UserCreated).about(second.id)).await;
     assert!(matches!(refused, Err(CreateUserError::EmailTaken)), "the address is taken, but: {refused:?}");
     assert!(store.users.find(second.id).await.expect("users can be looked up").is_none());
+    assert_written(&store, second.id, &[]).await;
     second.email = new_user().email;
-    store.users.create(second).await.expect("what was refused should not have taken the name");
+    create(&store, &second).await;
 }
 
 /// Of twenty who want one name at once, one gets it.
 pub async fn twenty_at_once_get_one_name(store: StoreUnderTest) {
     let name = new_user().username;
-    let wishes = (0..20).map(|_| store.users.create(NewUser { username: name.clone(), ..new_user() }));
+    let wishes = (0..20).map(|_| create_once(&store, NewUser { username: name.clone(), ..new_user() }));
     let results = join_all(wishes).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one should get the name: {results:?}");
     let taken = results.iter().filter(|result| matches!(result, Err(CreateUserError::UsernameTaken))).count();
@@ -75,7 +82,7 @@ pub async fn twenty_at_once_get_one_name(store: StoreUnderTest) {
 /// Of twenty who give one address at once, one gets an account.
 pub async fn twenty_at_once_get_one_address(store: StoreUnderTest) {
     let email = new_user().email;
-    let wishes = (0..20).map(|_| store.users.create(NewUser { email: email.clone(), ..new_user() }));
+    let wishes = (0..20).map(|_| create_once(&store, NewUser { email: email.clone(), ..new_user() }));
     let results = join_all(wishes).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one should get the address: {results:?}");
     let taken = results.iter().filter(|result| matches!(result, Err(CreateUserError::EmailTaken))).count();
@@ -86,7 +93,7 @@ pub async fn twenty_at_once_get_one_address(store: StoreUnderTest) {
 pub async fn a_hash_is_replaced_only_while_it_is_the_old_one(store: StoreUnderTest) {
     let (user, bystander) = (new_user(), new_user());
     for user in [&user, &bystander] {
-        store.users.create(user.clone()).await.expect("a user can be created");
+        create(&store, user).await;
     }
     let upgrade = async |old: &str, new: &str| {
         let (old, new) = (HashedPassword::new(old), HashedPassword::new(new));
@@ -110,10 +117,14 @@ pub async fn accounts_are_listed_by_time_of_creation(store: StoreUnderTest) {
     let start = moment_of_its_own();
     let [first, second, third] = [0, 1, 2].map(|micros| new_user_at(start + chrono::TimeDelta::microseconds(micros)));
     for user in [&third, &first, &second] {
-        store.users.create(user.clone()).await.expect("a user can be created");
+        create(&store, user).await;
     }
     let ids = async |limit, after, order| {
-        let page = store.users.list(page(limit, Some(after), order)).await.expect("users can be listed");
+        let page = store
+            .users
+            .list(UserFilter::default(), page(limit, Some(after), order))
+            .await
+            .expect("users can be listed");
         (page.items.iter().map(|user| user.id).collect::<Vec<_>>(), page.has_more)
     };
     let (up, _) = ids(2, first.id, Order::Ascending).await;
@@ -129,12 +140,16 @@ pub async fn accounts_of_one_moment_are_listed_once_each(store: StoreUnderTest) 
     let users = [(); 5].map(|()| new_user_at(moment));
     let before = new_user_at(moment - chrono::TimeDelta::microseconds(1));
     for user in users.iter().chain([&before]) {
-        store.users.create(user.clone()).await.expect("a user can be created");
+        create(&store, user).await;
     }
     let mut seen = Vec::new();
     let mut after = before.id;
     for _ in &users {
-        let page = store.users.list(page(1, Some(after), Order::Ascending)).await.expect("users can be listed");
+        let page = store
+            .users
+            .list(UserFilter::default(), page(1, Some(after), Order::Ascending))
+            .await
+            .expect("users can be listed");
         after = page.items.first().expect("a user on every page").id;
         seen.push(after);
     }
@@ -145,8 +160,58 @@ pub async fn accounts_of_one_moment_are_listed_once_each(store: StoreUnderTest) 
 /// A cursor that names nobody is an error, and not the start of the list.
 pub async fn an_unknown_cursor_is_refused(store: StoreUnderTest) {
     let nobody = Some(UserId::from_uuid(new_id()));
-    let refused = store.users.list(page(10, nobody, Order::Ascending)).await;
+    let refused = store.users.list(UserFilter::default(), page(10, nobody, Order::Ascending)).await;
     assert!(matches!(refused, Err(ListError::UnknownCursor)), "nobody has that id, but: {refused:?}");
+}
+
+/// A filter leaves out what it does not name; the list may go on after what it leaves out.
+pub async fn accounts_are_filtered(store: StoreUnderTest) {
+    let _admins = the_only_admins().await;
+    let marker = new_id().simple().to_string();
+    let named = |name: String| NewUser { username: valid(name), ..new_user() };
+    let (in_name, admin) = (named(format!("It_{marker}")), named(format!("a.{marker}")));
+    let admin = NewUser { role: Role::Admin, ..admin };
+    let in_address = NewUser { email: valid(format!("{marker}@example.org")), ..new_user() };
+    let disabled = named(format!("z-{marker}"));
+    let other = new_user();
+    for user in [&in_name, &admin, &in_address, &disabled, &other] {
+        create(&store, user).await;
+    }
+    let disable = store.users.set_active(disabled.id, false, event(AuditKind::UserDisabled));
+    disable.await.expect("an account can be disabled");
+    let ids = async |filter: UserFilter, after: Option<UserId>| {
+        let listed = store.users.list(filter, page(100, after, Order::Ascending)).await.expect("users can be listed");
+        listed.items.iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    let with = |text: &str| UserFilter { text: Some(text.to_owned()), ..UserFilter::default() };
+    let all = [in_name.id, admin.id, in_address.id, disabled.id];
+    for text in [marker.clone(), marker.to_uppercase()] {
+        assert_eq!(ids(with(&text), None).await, all, "in whatever case, in the name or the address");
+        assert_eq!(ids(with(&text), Some(other.id)).await, [], "nothing comes after the last");
+        assert_eq!(ids(with(&text), Some(admin.id)).await, all[2..]);
+    }
+    assert_eq!(ids(with(&format!("t_{marker}")), None).await, [in_name.id], "an underscore is an underscore");
+    for nowhere in [format!("%{marker}"), format!("?{marker}"), format!("{marker}{HARD_TEXT}")] {
+        assert_eq!(ids(with(&nowhere), None).await, [], "{nowhere:?} is in no name");
+    }
+    let admins = UserFilter { role: Some(Role::Admin), ..with(&marker) };
+    assert_eq!(ids(admins.clone(), None).await, [admin.id]);
+    assert_eq!(ids(UserFilter { role: Some(Role::User), ..with(&marker) }, None).await, [all[0], all[2], all[3]]);
+    assert_eq!(ids(UserFilter { is_active: Some(false), ..with(&marker) }, None).await, [disabled.id]);
+    assert_eq!(ids(UserFilter { is_active: Some(true), ..with(&marker) }, None).await, all[..3]);
+    assert_eq!(ids(UserFilter { is_active: Some(false), ..admins }, None).await, [], "both must hold");
+}
+
+/// That an account was made is written down with it.
+pub async fn a_new_account_is_written_down(store: StoreUnderTest) {
+    let user = new_user();
+    let made = event(AuditKind::UserCreated).about(user.id).saying(HARD_TEXT);
+    store.users.create(user.clone(), made.clone()).await.expect("a user can be created");
+    assert_written(&store, user.id, &[&made]).await;
+}
+
+async fn create_once(store: &StoreUnderTest, user: NewUser) -> Result<(), CreateUserError> {
+    store.users.create(user, event(AuditKind::UserCreated)).await
 }
 
 fn assert_same(found: &User, expected: &User) {

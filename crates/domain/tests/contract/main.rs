@@ -16,6 +16,9 @@ fn store_of(store: &Arc<MemoryStore>) -> StoreUnderTest {
     StoreUnderTest {
         users: store.clone(),
         sessions: store.clone(),
+        tickets: store.clone(),
+        keys: store.clone(),
+        audit: store.clone(),
         conversations: store.clone(),
         turns: store.clone(),
         journal: store.clone(),
@@ -53,6 +56,8 @@ fn every_case_is_in_the_list() {
     let list = include_str!("../../src/contract/mod.rs");
     let areas = [
         ("accept", include_str!("../../src/contract/accept.rs")),
+        ("api_keys", include_str!("../../src/contract/api_keys.rs")),
+        ("audit", include_str!("../../src/contract/audit.rs")),
         ("beats", include_str!("../../src/contract/beats.rs")),
         ("context", include_str!("../../src/contract/context.rs")),
         ("conversations", include_str!("../../src/contract/conversations.rs")),
@@ -62,7 +67,11 @@ fn every_case_is_in_the_list() {
         ("idempotency", include_str!("../../src/contract/idempotency.rs")),
         ("leases", include_str!("../../src/contract/leases.rs")),
         ("pieces", include_str!("../../src/contract/pieces.rs")),
+        ("profiles", include_str!("../../src/contract/profiles.rs")),
+        ("rights", include_str!("../../src/contract/rights.rs")),
+        ("rotation", include_str!("../../src/contract/rotation.rs")),
         ("sessions", include_str!("../../src/contract/sessions.rs")),
+        ("tickets", include_str!("../../src/contract/tickets.rs")),
         ("turns", include_str!("../../src/contract/turns.rs")),
         ("users", include_str!("../../src/contract/users.rs")),
     ];

@@ -38,7 +38,7 @@ impl ConversationRepository for MemoryStore {
         let rows = self.rows();
         let is_listed = |row: &&Conversation| row.user_id == owner && !row.archived && row.expiry_timestamp > now;
         let listed = rows.conversations.values().filter(is_listed).cloned().collect();
-        page_of(listed, page, |row: &Conversation| row.id, |row| (row.updated_at, row.id))
+        page_of(listed, page, |row: &Conversation| row.id, |row| (row.updated_at, row.id), |_| true)
     }
 }
 
@@ -61,6 +61,6 @@ impl TurnRepository for MemoryStore {
         rows.conversation(owner, conversation, now).ok_or(ListError::NotFound)?;
         let turns = rows.turns.values().map(super::TurnRow::read);
         let listed = turns.filter(|turn| turn.conversation_id == conversation && turn.expiry_timestamp > now);
-        page_of(listed.collect(), page, |turn: &Turn| turn.id, |turn| turn.seq)
+        page_of(listed.collect(), page, |turn: &Turn| turn.id, |turn| turn.seq, |_| true)
     }
 }

@@ -3,15 +3,16 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
+use domain::access::CredentialId;
 use domain::chat::{
     Beat, Cancellation, Course, Followed, Following, News, Piece, PieceContent, Position, ReplicaLease,
 };
 use domain::conversation::{Answer, IncompleteReason, TurnState, Usage};
-use domain::id::{ReplicaId, SessionId, TurnId, UserId};
+use domain::id::{ReplicaId, TurnId, UserId};
 use domain::session::SessionState;
 use domain::text::estimated_tokens;
 
-use super::{MemoryStore, Rows, TurnRow, now};
+use super::{MemoryStore, Rows, SessionRow, TurnRow, now};
 
 #[async_trait]
 impl ReplicaLease for MemoryStore {
@@ -36,10 +37,9 @@ impl ReplicaLease for MemoryStore {
         let runs_here =
             |id: &TurnId| rows.turns.get(id).is_some_and(|row| row.is_running() && row.asked.replica == beat.replica);
         let lost = told.into_iter().filter(|id| !runs_here(id));
-        let is_over = |id: &SessionId| rows.sessions.get(id).is_none_or(|(_, state)| *state != SessionState::Live);
         Ok(News {
             cancelled: rows.turns.values().filter(unwanted).map(|row| row.turn.id).chain(lost).collect(),
-            ended_sessions: beat.sessions.iter().copied().filter(is_over).collect(),
+            ended: beat.credentials.iter().copied().filter(|credential| !rows.is_live(*credential)).collect(),
             followed: beat.followed.iter().map(|following| rows.course(*following)).collect(),
         })
     }
@@ -85,6 +85,18 @@ impl ReplicaLease for MemoryStore {
 }
 
 impl Rows {
+    /// Whether requests may be made with it.
+    fn is_live(&self, credential: CredentialId) -> bool {
+        let owner = match credential {
+            CredentialId::Session(id) => {
+                let live = self.sessions.get(&id).filter(|row| row.state() == SessionState::Live);
+                live.map(SessionRow::owner)
+            }
+            CredentialId::ApiKey(id) => self.keys.get(&id).filter(|row| row.is_live()).map(|row| row.key.user_id),
+        };
+        owner.and_then(|owner| self.users.get(&owner)).is_some_and(|(owner, _)| owner.is_active)
+    }
+
     fn course(&self, Following { turn_id, after }: Following) -> Followed {
         let end = |at: Position, content: &PieceContent| match content {
             PieceContent::Text(text) => Position { offset: at.offset + text.len(), ..at },

@@ -1,23 +1,33 @@
 //! A store that is nothing but memory, behind one lock: every method is atomic because it holds it.
 
-mod accounts;
+mod api_keys;
+mod audit;
 mod conversations;
 mod journal;
 mod leases;
+mod sessions;
+mod tickets;
+mod users;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
+use domain::access::CredentialId;
+use domain::audit::AuditEvent;
 use domain::chat::{Fingerprint, NewTurn, PieceContent, Position, Transcript};
 use domain::conversation::{Conversation, Turn, TurnState};
 use domain::health::StoreHealth;
-use domain::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
+use domain::id::{ApiKeyId, AuditEventId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use domain::page::{ListError, Order, Page, PageRequest};
-use domain::session::{NewSession, SessionState};
+use domain::session::TokenHash;
 use domain::user::{HashedPassword, User};
+
+use api_keys::KeyRow;
+use sessions::{SessionRow, TokenRow};
 
 #[derive(Default)]
 pub(crate) struct MemoryStore {
@@ -33,7 +43,11 @@ impl MemoryStore {
 #[derive(Default)]
 struct Rows {
     users: HashMap<UserId, (User, HashedPassword)>,
-    sessions: HashMap<SessionId, (NewSession, SessionState)>,
+    sessions: HashMap<SessionId, SessionRow>,
+    tokens: HashMap<TokenHash, TokenRow>,
+    tickets: HashMap<TokenHash, (CredentialId, DateTime<Utc>)>,
+    keys: HashMap<ApiKeyId, KeyRow>,
+    events: BTreeMap<AuditEventId, AuditEvent>,
     conversations: HashMap<ConversationId, Conversation>,
     turns: HashMap<TurnId, TurnRow>,
     claims: HashMap<(UserId, String), Claim>,
@@ -85,17 +99,20 @@ struct Claim {
     claimed_at: DateTime<Utc>,
 }
 
-/// The store's own clock. It stands still, so that only leases and lifetimes of no time are ever over.
+/// The store's own clock. It goes on by a microsecond at a time, so that only leases and lifetimes of no time are ever
+/// over.
 fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000, 0).expect("a moment that chrono knows")
+    static MICROSECONDS: AtomicI64 = AtomicI64::new(1_800_000_000_000_000);
+    DateTime::from_timestamp_micros(MICROSECONDS.fetch_add(1, Ordering::Relaxed)).expect("a moment that chrono knows")
 }
 
-/// A page of `rows`, which need not be in order.
+/// A page of the `rows` that are wanted; they need not be in order, and the cursor may be any of them.
 fn page_of<T, Id: Copy + Eq, Key: Ord>(
     mut rows: Vec<T>,
     request: PageRequest<Id>,
     id: impl Fn(&T) -> Id,
     key: impl Fn(&T) -> Key,
+    is_wanted: impl Fn(&T) -> bool,
 ) -> Result<Page<T>, ListError> {
     rows.sort_by_key(key);
     if request.order == Order::Descending {
@@ -105,7 +122,9 @@ fn page_of<T, Id: Copy + Eq, Key: Ord>(
         None => 0,
         Some(after) => 1 + rows.iter().position(|row| id(row) == after).ok_or(ListError::UnknownCursor)?,
     };
-    Ok(Page::from_one_more(rows.split_off(start), request.limit))
+    let mut rest = rows.split_off(start);
+    rest.retain(is_wanted);
+    Ok(Page::from_one_more(rest, request.limit))
 }
 
 #[async_trait]
