@@ -1,9 +1,11 @@
 //! A commit whose acknowledgement is lost (reliability R4): nobody may take it for a failure.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Unexpected;
+use domain::audit::{AuditKind, AuditTrail, Origin};
 use domain::chat::{AcceptError, Acceptance, ContextBudget, ConversationChoice, FinishedTurn, NewTurn, Settlement};
 use domain::clock::Clock as _;
 use domain::conversation::{Failure, Metadata, Question, TimeToLive, TurnState};
@@ -42,7 +44,10 @@ impl Scene {
             role: Role::User,
             account_created: SystemClock.now(),
         };
-        store.users.create(account).await.unwrap();
+        let ids = Arc::new(UuidV7);
+        let trail = AuditTrail::new(store.audit.clone(), Arc::new(SystemClock), ids);
+        let made = trail.event(AuditKind::UserCreated, &Origin::command_line());
+        store.users.create(account, made).await.unwrap();
         Self { proxy, store, user, replica: ReplicaId::from_uuid(UuidV7.next()), _database: database }
     }
 

@@ -15,14 +15,14 @@ const UNREACHABLE: &str = "postgres://postgres@127.0.0.1:1/colloquy";
 impl Ended {
     /// What it printed, having done what it was asked.
     #[track_caller]
-    fn printed(&self) -> &str {
+    pub(crate) fn printed(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:?}");
         &self.out
     }
 
     /// What it complained about, having done nothing. A complaint says what happened, where, and what to do next.
     #[track_caller]
-    fn complained(&self) -> &str {
+    pub(crate) fn complained(&self) -> &str {
         assert_eq!(self.code, Some(1), "{self:?}");
         for part in ["error: ", "\n  where: ", "\n   next: "] {
             assert!(self.err.contains(part), "{self:?}");

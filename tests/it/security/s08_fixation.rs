@@ -12,7 +12,7 @@ async fn a_cookie_that_was_set_before_the_login_is_worth_nothing_after_it() {
     let client = server.client();
     client.sign_up("ada").await;
     let fixed = "sessid=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let login = client.request(Method::POST, "/login").form(&[("username", "ada"), ("password", PASSWORD)]);
+    let login = client.form_request("/login", &[("username", "ada"), ("password", PASSWORD)]);
     let reply = sent(login.header("Cookie", fixed).header("Sec-Fetch-Site", "same-origin")).await;
     assert_eq!(reply.status, 303, "{reply:?}");
     let given = reply.header("set-cookie").unwrap();

@@ -33,7 +33,7 @@ async fn a_browser_logs_in_and_out(backend: Backend) {
     assert!(out.header("set-cookie").unwrap().starts_with("sessid=;"));
     browser.send(Method::GET, "/api/v1/me").await.problem(401, "invalid_token");
     assert_eq!(browser.send(Method::GET, "/logout").await.status, 302, "once more is no error");
-    let wrong = client.request(Method::POST, "/login").form(&[("username", "ada"), ("password", "wrong horse")]);
+    let wrong = client.form_request("/login", &[("username", "ada"), ("password", "wrong horse")]);
     let wrong = sent(wrong.header("Sec-Fetch-Site", "same-origin")).await;
     wrong.problem(401, "invalid_credentials");
     assert_eq!(wrong.header("set-cookie"), None);

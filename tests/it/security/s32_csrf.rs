@@ -42,7 +42,7 @@ async fn requests_from_elsewhere_are_refused_and_change_nothing() {
             browser.request(Method::PATCH, "/api/v1/me").json(&json!({"email": "evil@example.org"})),
             browser.request(Method::POST, "/logout"),
             browser.request(Method::GET, "/logout"),
-            client.request(Method::POST, "/login").form(&[("username", "ada"), ("password", PASSWORD)]),
+            client.form_request("/login", &[("username", "ada"), ("password", PASSWORD)]),
         ];
         for request in requests {
             sent(from_elsewhere(request)).await.problem(403, "cross_site");
@@ -68,7 +68,7 @@ async fn requests_from_here_pass() {
         assert_eq!(sent(request).await.status, 201, "{headers:?}");
     }
     let public = installation.set("server.public_url", "https://chat.example.org").start().await;
-    let login = public.client().request(Method::POST, "/login").form(&[("username", "ada"), ("password", PASSWORD)]);
+    let login = public.client().form_request("/login", &[("username", "ada"), ("password", PASSWORD)]);
     let login = |origin: &str| login.try_clone().unwrap().header("Origin", origin);
     assert_eq!(sent(login("https://chat.example.org")).await.status, 303);
     for foreign in [public.client().address(), "http://chat.example.org", "https://chat.example.org:444"] {

@@ -75,20 +75,20 @@ async fn revived(installation: &Installation, caller: &Caller) -> Caller {
 async fn attempt(caller: &Caller, method: &Method, path: &str, sketch: &Sketch<'_>, dice: &mut Dice) -> Option<Reply> {
     let mut target = path.to_owned();
     while target.contains("{id}") {
-        target = target.replacen("{id}", &escaped(HARD[dice.below(HARD.len())]), 1);
+        target = target.replacen("{id}", &escaped(dice.hard()), 1);
     }
-    let query: Vec<String> = sketch
-        .parameters("query")
-        .into_iter()
-        .filter(|_| dice.below(2) == 0)
-        .map(|name| format!("{name}={}", escaped(HARD[dice.below(HARD.len())])))
-        .collect();
+    let mut query = Vec::new();
+    for name in sketch.parameters("query") {
+        if dice.below(2) == 0 {
+            query.push(format!("{name}={}", escaped(dice.hard())));
+        }
+    }
     if !query.is_empty() {
         target = format!("{target}?{}", query.join("&"));
     }
     let mut request = caller.request(method.clone(), &target);
     for name in sketch.parameters("header") {
-        let value: String = HARD[dice.below(HARD.len())].chars().filter(|c| (' '..='~').contains(c)).collect();
+        let value: String = dice.hard().chars().filter(|c| (' '..='~').contains(c)).collect();
         request = request.header(name, value);
     }
     request = match sketch.media_type() {
@@ -152,7 +152,7 @@ impl Sketch<'_> {
             }
         }
         if dice.below(8) == 0 {
-            object.insert(HARD[dice.below(HARD.len())].to_owned(), anything(dice, 2));
+            object.insert(dice.hard().to_owned(), anything(dice, 2));
         }
         object
     }
@@ -167,13 +167,13 @@ impl Sketch<'_> {
             "boolean" => json!(dice.below(2) == 0),
             "integer" => json!(i64::MAX >> dice.below(63)),
             "number" => json!(1.5 * f64::from(u32::try_from(dice.below(100)).unwrap())),
-            "array" => json!([HARD[dice.below(HARD.len())], HARD[dice.below(HARD.len())]]),
-            "object" => json!({HARD[dice.below(HARD.len())]: HARD[dice.below(HARD.len())]}),
+            "array" => json!([dice.hard(), dice.hard()]),
+            "object" => json!({dice.hard(): dice.hard()}),
             _ if dice.below(6) == 0 => json!("x".repeat(70_000)),
             _ => property["example"]
                 .as_str()
                 .filter(|_| dice.below(3) == 0)
-                .map_or_else(|| json!(HARD[dice.below(HARD.len())]), |example| json!(example)),
+                .map_or_else(|| json!(dice.hard()), |example| json!(example)),
         }
     }
 
@@ -192,9 +192,9 @@ fn anything(dice: &mut Dice, depth: usize) -> Value {
         2 => json!(-1),
         3 => json!(1e300),
         4 => json!(u64::MAX),
-        5 => json!(HARD[dice.below(HARD.len())]),
+        5 => json!(dice.hard()),
         6 => json!([anything(dice, depth - 1), anything(dice, depth - 1)]),
-        _ => json!({HARD[dice.below(HARD.len())]: anything(dice, depth - 1)}),
+        _ => json!({dice.hard(): anything(dice, depth - 1)}),
     }
 }
 
@@ -210,6 +210,10 @@ fn escaped(text: &str) -> String {
 struct Dice(u64);
 
 impl Dice {
+    fn hard(&mut self) -> &'static str {
+        HARD[self.below(HARD.len())]
+    }
+
     fn below(&mut self, sides: usize) -> usize {
         // xorshift64 (Marsaglia 2003)
         self.0 ^= self.0 << 13;

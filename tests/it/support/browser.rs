@@ -17,7 +17,7 @@ impl Client {
     /// Sends the form of the login page, from a page of that origin.
     pub(crate) async fn try_log_in_browser(&self, name: &str, fields: &[(&str, &str)]) -> Reply {
         let fields = [&[("username", name), ("password", PASSWORD)], fields].concat();
-        let request = self.request(Method::POST, "/login").form(&fields);
+        let request = self.form_request("/login", &fields);
         sent(request.header("Sec-Fetch-Site", "same-origin")).await
     }
 

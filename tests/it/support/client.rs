@@ -83,10 +83,7 @@ impl Client {
 
     /// Tries to log in.
     pub(crate) async fn try_log_in(&self, name: &str, password: &str) -> Reply {
-        let form = Url::parse_with_params("form:", [("username", name), ("password", password)]).unwrap();
-        let form = form.query().unwrap().to_owned();
-        let request = self.request(Method::POST, "/token").body(form);
-        sent(request.header("content-type", "application/x-www-form-urlencoded")).await
+        self.form("/token", &[("username", name), ("password", password)]).await
     }
 
     /// Logs in: a new session.
@@ -114,7 +111,14 @@ impl Client {
 
     /// Sends a form.
     pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        sent(self.request(Method::POST, path).form(fields)).await
+        sent(self.form_request(path, fields)).await
+    }
+
+    /// The request with a form.
+    pub(crate) fn form_request(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+        let form = Url::parse_with_params("form:", fields).unwrap();
+        let request = self.request(Method::POST, path).body(form.query().unwrap_or_default().to_owned());
+        request.header("content-type", "application/x-www-form-urlencoded")
     }
 
     fn caller(&self, logged_in: LoggedIn) -> Caller {
