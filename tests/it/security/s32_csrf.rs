@@ -56,7 +56,7 @@ async fn requests_from_elsewhere_are_refused_and_change_nothing() {
 
 #[tokio::test]
 async fn requests_from_here_pass() {
-    let installation = Installation::new(Backend::Sqlite);
+    let installation = Installation::new(Backend::Postgres);
     let server = installation.start().await;
     let client = server.client();
     client.sign_up("ada").await;
