@@ -15,6 +15,7 @@
 //! | [`audit`] | who did what to whom |
 //! | [`conversation`] | conversations and their turns, and reading them |
 //! | [`chat`] | the request that defines Colloquy: a question, its context, an engine, an answer |
+//! | [`usage`] | what turns took, by day and by model; what that costs; how much somebody may have |
 //! | [`id`], [`clock`], [`page`], [`text`], [`unexpected`], [`health`] | what all of them share |
 //! | `contract` | (feature `contract`) the suite that every store must pass |
 //!
@@ -49,6 +50,7 @@ pub mod page;
 pub mod session;
 pub mod text;
 pub mod unexpected;
+pub mod usage;
 pub mod user;
 
 pub use unexpected::Unexpected;

@@ -13,6 +13,7 @@ use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
 use domain::session::{SessionRepository, TicketRepository};
+use domain::usage::UsageRepository;
 use domain::user::UserRepository;
 
 use crate::postgres::{self, PostgresSettings};
@@ -39,6 +40,8 @@ pub struct Store {
     pub journal: Arc<dyn TurnJournal>,
     /// Which processes are alive.
     pub leases: Arc<dyn ReplicaLease>,
+    /// What turns took.
+    pub usage: Arc<dyn UsageRepository>,
     /// Whether the store can be used.
     pub health: Arc<dyn StoreHealth>,
 }

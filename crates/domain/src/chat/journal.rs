@@ -220,7 +220,7 @@ pub trait TurnJournal: Send + Sync {
     ///   the cost is bounded.
     async fn accept(&self, turn: NewTurn) -> Result<Acceptance, AcceptError>;
 
-    /// Stores how a turn ended, removes its pieces and, if it failed or was cancelled before there was any output, releases
+    /// Stores how a turn ended, counts what it took (see [`crate::usage::UsageRepository`]), removes its pieces and, if it failed or was cancelled before there was any output, releases
     /// its idempotency key: all or nothing. A turn that does not run, or runs elsewhere, MUST be left alone and reported
     /// [`Settlement::Lost`]; storing the same end twice is [`Settlement::Stored`] both times.
     async fn finish(&self, turn: FinishedTurn) -> Result<Settlement, Unexpected>;

@@ -102,7 +102,8 @@ pub trait ReplicaLease: Send + Sync {
     ) -> Result<Option<Cancellation>, Unexpected>;
 
     /// Closes every running turn whose process holds no lease: `incomplete` / `server_restart`, with what was stored
-    /// of it up to the first gap, `completed_at` being `now`. Returns the turns that were closed.
+    /// of it up to the first gap, `completed_at` being `now`; what they took is counted as by
+    /// [`super::TurnJournal::finish`]. Returns the turns that were closed.
     ///
     /// What `by`, who reaps, runs itself MUST be left alone, however long its own lease has been over: it lives.
     async fn reap(&self, by: ReplicaId, now: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected>;

@@ -10,6 +10,7 @@ use crate::access::Principal;
 use crate::clock::Clock;
 use crate::conversation::{Failure, Metadata, ModelName, Question, TimeToLive, Turn, TurnState};
 use crate::id::{ConversationId, IdGenerator, ReplicaId, TurnId};
+use crate::usage::{Quota, QuotaError};
 
 /// A question, as its asker puts it.
 #[derive(Clone, Debug)]
@@ -66,6 +67,12 @@ pub enum AskError {
     /// Without a session a conversation must be named.
     #[error("a conversation must be named")]
     ConversationRequired,
+    /// The asker has had what may be had for now. Nothing was stored.
+    #[error("the quota is used up")]
+    QuotaExceeded {
+        /// When there is more.
+        retry_after: Duration,
+    },
     /// The question was not accepted; see there.
     #[error(transparent)]
     Refused(#[from] AcceptError),
@@ -108,6 +115,7 @@ pub struct ChatService {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     policy: ChatPolicy,
+    quota: Option<Arc<dyn Quota>>,
 }
 
 impl ChatService {
@@ -119,7 +127,14 @@ impl ChatService {
         ids: Arc<dyn IdGenerator>,
         policy: ChatPolicy,
     ) -> Self {
-        Self { runner, engine, clock, ids, policy }
+        Self { runner, engine, clock, ids, policy, quota: None }
+    }
+
+    /// The same, where nobody has more than that. Without it there is no limit.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Arc<dyn Quota>) -> Self {
+        self.quota = Some(quota);
+        self
     }
 
     /// Stores the question, has it answered, stores the answer and returns it.
@@ -146,6 +161,9 @@ impl ChatService {
             None if caller.session_id().is_none() => return Err(AskError::ConversationRequired),
             None => ConversationChoice::Current { or_new: ConversationId::generate(&*self.ids) },
         };
+        if let Some(quota) = &self.quota {
+            quota.check(caller.user_id).await?;
+        }
         let turn = NewTurn {
             id: TurnId::generate(&*self.ids),
             user_id: caller.user_id,
@@ -163,6 +181,15 @@ impl ChatService {
         let plan =
             TurnPlan { turn, offered, sampling: ask.sampling, on_busy: ask.on_busy, on_disconnect: ask.on_disconnect };
         Ok(self.runner.start(plan).await?)
+    }
+}
+
+impl From<QuotaError> for AskError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Exceeded { retry_after } => Self::QuotaExceeded { retry_after },
+            QuotaError::Unexpected(source) => Self::Refused(source.into()),
+        }
     }
 }
 

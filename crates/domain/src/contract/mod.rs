@@ -46,6 +46,7 @@ pub mod rotation;
 pub mod sessions;
 pub mod tickets;
 pub mod turns;
+pub mod usage;
 pub mod users;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ use crate::chat::{ReplicaLease, TurnJournal};
 use crate::conversation::{ConversationRepository, TurnRepository};
 use crate::health::StoreHealth;
 use crate::session::{SessionRepository, TicketRepository};
+use crate::usage::UsageRepository;
 use crate::user::UserRepository;
 
 /// The ports of one store under test.
@@ -79,6 +81,8 @@ pub struct StoreUnderTest {
     pub journal: Arc<dyn TurnJournal>,
     /// Its leases.
     pub leases: Arc<dyn ReplicaLease>,
+    /// What its turns took.
+    pub usage: Arc<dyn UsageRepository>,
     /// Its health.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -306,6 +310,18 @@ macro_rules! contract_suite {
                 a_conversation_without_turns_is_an_empty_list,
                 a_list_that_is_not_there_is_not_found,
                 an_unknown_cursor_is_refused,
+            }
+            usage {
+                ended_turns_are_counted_by_day_and_model,
+                every_answer_counts_and_no_failure_does,
+                the_model_that_is_stored_is_counted,
+                an_end_is_counted_once,
+                a_reaped_turn_is_counted_once,
+                a_day_ends_at_midnight,
+                a_period_includes_both_its_days,
+                the_tokens_of_a_day_are_those_of_all_models,
+                turns_that_end_at_once_are_all_counted,
+                the_largest_counts_are_summed,
             }
             health {
                 a_store_that_works_says_so,

@@ -23,6 +23,7 @@ fn store_of(store: &Arc<MemoryStore>) -> StoreUnderTest {
         turns: store.clone(),
         journal: store.clone(),
         leases: store.clone(),
+        usage: store.clone(),
         health: store.clone(),
     }
 }
@@ -73,6 +74,7 @@ fn every_case_is_in_the_list() {
         ("sessions", include_str!("../../src/contract/sessions.rs")),
         ("tickets", include_str!("../../src/contract/tickets.rs")),
         ("turns", include_str!("../../src/contract/turns.rs")),
+        ("usage", include_str!("../../src/contract/usage.rs")),
         ("users", include_str!("../../src/contract/users.rs")),
     ];
     assert_eq!(areas.len(), list.matches("\npub mod ").count(), "every area is looked at");

@@ -4,11 +4,13 @@
 mod keys;
 mod revocations;
 mod sessions;
+mod usage;
 mod users;
 
 pub use keys::CachedKeys;
 pub use revocations::Revocations;
 pub use sessions::CachedSessions;
+pub use usage::CachedUsage;
 pub use users::CachedUsers;
 
 /// The most rows that are remembered of a kind.

@@ -14,6 +14,7 @@ mod session;
 mod store;
 mod ticket;
 mod turn;
+mod usage;
 mod user;
 
 pub(crate) use store::connect;

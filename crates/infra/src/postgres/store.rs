@@ -14,6 +14,7 @@ use super::lease::Leases;
 use super::session::Sessions;
 use super::ticket::Tickets;
 use super::turn::Turns;
+use super::usage::Usage;
 use super::user::Users;
 use crate::sql::PoolSettings;
 use crate::store::{Store, StoreError};
@@ -72,6 +73,7 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),
         leases: Arc::new(Leases { own: pool_of("lease", 1, Purpose::Journal), requests: pool.clone() }),
+        usage: Arc::new(Usage(pool.clone())),
         health: Arc::new(Health(pool)),
     })
 }

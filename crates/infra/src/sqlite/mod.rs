@@ -18,6 +18,7 @@ mod statement;
 mod store;
 mod ticket;
 mod turn;
+mod usage;
 mod user;
 mod writer;
 

@@ -156,6 +156,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    usage (user_id, day, model) {
+        user_id -> Text,
+        day -> Date,
+        model -> Text,
+        turns -> BigInt,
+        input_tokens -> BigInt,
+        output_tokens -> BigInt,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(turns -> conversations (conversation_id));

@@ -20,6 +20,7 @@ use super::schema::replicas;
 use super::session::Sessions;
 use super::ticket::Tickets;
 use super::turn::Turns;
+use super::usage::Usage;
 use super::user::Users;
 use super::writer::Writer;
 use crate::clock::SystemClock;
@@ -81,6 +82,7 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         turns: Arc::new(Turns(readers.clone())),
         journal: Arc::new(Journal(writer.clone())),
         leases: Arc::new(Leases { readers: readers.clone(), writer, clock }),
+        usage: Arc::new(Usage(readers.clone())),
         health: Arc::new(Health(readers)),
     })
 }

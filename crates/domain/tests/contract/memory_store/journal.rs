@@ -47,8 +47,10 @@ impl TurnJournal for MemoryStore {
         };
         row.pieces.clear();
         row.turn.state = end.state;
-        row.turn.model = end.model;
+        row.turn.model = end.model.or(row.turn.model.take());
         row.turn.completed_at = Some(end.completed_at);
+        let ended = row.turn.clone();
+        rows.counted.count(&ended);
         if gave_nothing {
             rows.claims.retain(|_, claim| claim.turn != end.id);
         }

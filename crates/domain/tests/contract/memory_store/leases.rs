@@ -63,7 +63,7 @@ impl ReplicaLease for MemoryStore {
 
     async fn reap(&self, by: ReplicaId, moment: DateTime<Utc>) -> Result<Vec<TurnId>, Unexpected> {
         let mut rows = self.rows();
-        let Rows { turns, leases, .. } = &mut *rows;
+        let Rows { turns, leases, counted, .. } = &mut *rows;
         let is_alive = |replica: &ReplicaId| *replica == by || leases.get(replica).is_some_and(|lease| *lease > now());
         let orphans = turns.values_mut().filter(|row| row.is_running() && !is_alive(&row.asked.replica));
         let reaped = orphans.map(|row| {
@@ -73,6 +73,7 @@ impl ReplicaLease for MemoryStore {
             row.pieces.clear();
             row.turn.state = TurnState::Incomplete(answer, IncompleteReason::ServerRestart);
             row.turn.completed_at = Some(moment);
+            counted.count(&row.turn);
             row.turn.id
         });
         Ok(reaped.collect())

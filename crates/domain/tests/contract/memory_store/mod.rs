@@ -7,6 +7,7 @@ mod journal;
 mod leases;
 mod sessions;
 mod tickets;
+mod usage;
 mod users;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +29,7 @@ use domain::user::{HashedPassword, User};
 
 use api_keys::KeyRow;
 use sessions::{SessionRow, TokenRow};
+use usage::Counted;
 
 #[derive(Default)]
 pub(crate) struct MemoryStore {
@@ -52,6 +54,7 @@ struct Rows {
     turns: HashMap<TurnId, TurnRow>,
     claims: HashMap<(UserId, String), Claim>,
     leases: HashMap<ReplicaId, DateTime<Utc>>,
+    counted: Counted,
 }
 
 /// A turn and what only its writer needs to know.

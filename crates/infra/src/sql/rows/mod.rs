@@ -6,6 +6,7 @@ mod conversation;
 mod piece;
 mod session;
 mod turn;
+mod usage;
 mod user;
 
 pub(crate) use api_key::{ApiKeyRow, FoundApiKeyRow, NewApiKeyRow};
@@ -14,4 +15,5 @@ pub(crate) use conversation::{ConversationRow, NewConversationRow, time_to_live}
 pub(crate) use piece::{OrphanRow, PieceRow, close_orphans, course, storable};
 pub(crate) use session::{NewSessionRow, SessionEntryRow, SessionRow};
 pub(crate) use turn::{FinishedRow, PastTurnRow, TurnRow, turn_columns, turn_metadata};
+pub(crate) use usage::UsageRow;
 pub(crate) use user::{NewUserRow, UserRow};

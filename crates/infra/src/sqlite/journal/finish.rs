@@ -5,6 +5,8 @@ use domain::chat::Settlement;
 use crate::sql::rows::FinishedRow;
 use crate::sqlite::statement::{Command, Statement, Value};
 
+const COUNT: &str = include_str!("count.sql");
+
 /// Stores how a turn ended, inside the caller's transaction.
 pub(in crate::sqlite) fn finish(connection: &mut SqliteConnection, row: &FinishedRow) -> QueryResult<Settlement> {
     const FINISH: &str = "UPDATE turns SET status = ?, incomplete_reason = ?, failure = ?, response = ?, parts = ?, \
@@ -29,6 +31,7 @@ pub(in crate::sqlite) fn finish(connection: &mut SqliteConnection, row: &Finishe
     if Command::new(FINISH, values).execute(connection)? == 0 {
         return if is_stored(connection, row)? { Ok(Settlement::Stored) } else { Ok(Settlement::Lost) };
     }
+    Command::new(COUNT, [row.id.into()]).execute(connection)?;
     if row.gave_nothing() {
         Command::new(RELEASE, [row.id.into()]).execute(connection)?;
     }
