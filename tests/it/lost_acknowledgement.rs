@@ -8,7 +8,7 @@ use domain::Unexpected;
 use domain::audit::{AuditKind, AuditTrail, Origin};
 use domain::chat::{AcceptError, Acceptance, ContextBudget, ConversationChoice, FinishedTurn, NewTurn, Settlement};
 use domain::clock::Clock as _;
-use domain::conversation::{Failure, Metadata, Question, TimeToLive, TurnState};
+use domain::conversation::{Answer, Failure, Metadata, Question, TimeToLive, TurnState, Usage};
 use domain::id::{ConversationId, IdGenerator as _, ReplicaId, TurnId, UserId};
 use domain::user::{HashedPassword, NewUser, Role};
 use infra::clock::SystemClock;
@@ -66,6 +66,12 @@ impl Scene {
             budget: ContextBudget { max_turns: 7, max_tokens: 1_000 },
             idempotency: None,
         }
+    }
+
+    fn answered(&self, question: &NewTurn) -> FinishedTurn {
+        let usage = Usage { input_tokens: 30, output_tokens: 4 };
+        let state = TurnState::Completed(Answer { response: "Yes.".to_owned(), usage, ..Answer::default() });
+        FinishedTurn { state, ..self.failed(question) }
     }
 
     fn failed(&self, question: &NewTurn) -> FinishedTurn {
@@ -130,12 +136,17 @@ async fn an_end_that_was_not_acknowledged_is_stored_once_it_is_offered_again() {
     for _ in 0..2 {
         let question = scene.question();
         assert!(matches!(scene.store.journal.accept(question.clone()).await, Ok(Acceptance::Accepted(_))));
-        let end = scene.failed(&question);
+        let end = scene.answered(&question);
+        let day = end.completed_at.date_naive();
+        let counted = async || scene.store.usage.tokens_on(scene.user, day).await.unwrap();
+        let before =
+            settled(|| scene.store.usage.tokens_on(scene.user, day), Unexpected::is_unavailable).await.unwrap();
         scene.proxy.lose_the_next_answer();
         // The first time the writer has no connection yet, and what is lost is the answer to its greeting.
         assert!(scene.store.journal.finish(end.clone()).await.unwrap_err().is_unavailable());
         scene.proxy.heal();
         let again = settled(|| scene.store.journal.finish(end.clone()), Unexpected::is_unavailable).await;
         assert_eq!(again.unwrap(), Settlement::Stored);
+        assert_eq!(counted().await, before + 34, "and is counted once");
     }
 }

@@ -26,5 +26,6 @@ mod security;
 mod shutdown;
 mod silent_store;
 mod support;
+mod usage;
 mod view;
 mod web_socket;

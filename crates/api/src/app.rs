@@ -53,6 +53,7 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
     let keys = Data::new(services.keys);
     let administration = Data::new(services.administration);
     let audit = Data::new(services.audit);
+    let usage = Data::new(services.usage);
     let watch = Data::from(services.watch);
     let store = Data::from(services.store);
     let ids = Data::from(services.ids);
@@ -74,6 +75,7 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
             .app_data(keys.clone())
             .app_data(administration.clone())
             .app_data(audit.clone())
+            .app_data(usage.clone())
             .app_data(watch.clone())
             .app_data(store.clone())
             .app_data(ids.clone())

@@ -11,6 +11,7 @@ use domain::session::{
     AuthenticationService, ConfirmationService, CredentialWatch, IntrospectionService, LoginService, RefreshService,
     SessionService, TicketService,
 };
+use domain::usage::UsageService;
 use domain::user::{AccountService, AdministrationService, RegistrationService};
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -50,6 +51,8 @@ pub struct Services {
     pub chat: ChatService,
     /// Reading turns along, and stopping them.
     pub reading: ReadingService,
+    /// What was used, and what there is to use.
+    pub usage: UsageService,
     /// When credentials are over, for what stays open with them.
     pub watch: Arc<dyn CredentialWatch>,
     /// Whether the store can be used, for `/readyz`.

@@ -1,6 +1,7 @@
 //! The composition root: which adapter stands behind which port. Every `Arc` of the server is made here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::Services;
 use domain::api_key::{ApiKeyAuthenticator, ApiKeyRepository, ApiKeyService};
@@ -13,8 +14,9 @@ use domain::session::{
     AuthenticationService, ConfirmationService, IntrospectionService, LoginPorts, LoginService, OpaqueTokens,
     RefreshService, SessionRepository, SessionService, TicketService, TokenIssuer,
 };
+use domain::usage::{TokensPerDay, UsageService};
 use domain::user::{AccountService, AdministrationService, PasswordHasher, RegistrationService, UserRepository};
-use infra::cache::{CachedKeys, CachedSessions, CachedUsers, Revocations};
+use infra::cache::{CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::SystemClock;
 use infra::crypto::{Argon2Hasher, JwtIssuer, RandomTokens};
 use infra::engines::{self, ChosenEngine};
@@ -28,6 +30,9 @@ use crate::settings::{AuthSettings, Configuration, DatabaseUrl, EngineKind, Envi
 use crate::signing_secret::create_data_dir;
 use crate::start_error::StartError;
 use crate::translate;
+
+/// How long the tokens that somebody has used are believed before they are looked up again.
+const USAGE_CACHE: Duration = Duration::from_secs(2);
 
 /// The server's use cases, and what keeps them alive.
 pub struct Composition {
@@ -48,7 +53,7 @@ pub async fn compose(
     environment: &Environment,
     secret: &SecretString,
 ) -> Result<Composition, StartError> {
-    let Settings { auth, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
+    let Settings { auth, rate_limit, chat, replica: leasing, engine: engine_settings, .. } = &configuration.settings;
     let store = open_store(configuration, Opener::Server)?;
     let ChosenEngine { engine, description, .. } = choose_engine(configuration, environment)?;
 
@@ -90,6 +95,11 @@ pub async fn compose(
         ids: ids.clone(),
         audit: audit.clone(),
     };
+    let mut chat = ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy);
+    if let Some(limit) = translate::tokens_per_day(rate_limit) {
+        let usage = Arc::new(CachedUsage::new(store.usage.clone(), USAGE_CACHE));
+        chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage, clock.clone())));
+    }
     let services = Services {
         registration: auth.registration_open.then(|| registration.clone()),
         login: LoginService::new(login, translate::sessions(auth)),
@@ -123,8 +133,9 @@ pub async fn compose(
             ids.clone(),
             default_ttl,
         ),
-        chat: ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy),
-        reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock),
+        chat,
+        reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock.clone()),
+        usage: UsageService::new(store.usage, engine.clone(), engine_settings.prices.clone(), clock),
         watch: Arc::new(watched),
         store: store.health,
         ids,

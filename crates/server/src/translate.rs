@@ -1,6 +1,6 @@
 //! Settings, in the words of the adapters that they are for.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::settings::{
     Argon2Settings, AuthSettings, ChatSettings, Configuration, EngineKind, EngineSettings, OpenAiSettings,
-    ScriptedSettings, StoreLocation,
+    RateLimitSettings, ScriptedSettings, StoreLocation,
 };
 
 /// So many, or one for each core if none is said.
@@ -134,6 +134,11 @@ fn unless_empty(text: &str) -> Option<String> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The most tokens that a user may have in a day, if there is a limit.
+pub fn tokens_per_day(settings: &RateLimitSettings) -> Option<NonZeroU64> {
+    NonZeroU64::new(settings.tokens_per_day.get().into()).filter(|_| settings.enabled)
 }
 
 pub fn budget(settings: &ChatSettings) -> ContextBudget {

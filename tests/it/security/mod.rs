@@ -22,4 +22,5 @@ mod s32_csrf;
 mod s33_reading_changes_nothing;
 mod s35_socket_origin;
 mod s40_malformed_input;
+mod s43_tokens_per_day;
 mod s45_audit;

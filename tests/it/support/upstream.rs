@@ -144,6 +144,12 @@ pub(crate) fn finished() -> Vec<u8> {
     format!("data: {end}\n\ndata: [DONE]\n\n").into_bytes()
 }
 
+/// A whole answer, whose tokens are counted.
+pub(crate) fn counted(text: &str, input_tokens: u32, output_tokens: u32) -> Vec<Vec<u8>> {
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": input_tokens, "completion_tokens": output_tokens}});
+    vec![told(text), format!("data: {usage}\n\n").into_bytes(), finished()]
+}
+
 fn listen(listener: TcpListener, shared: Arc<Shared>) -> JoinHandle<()> {
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {

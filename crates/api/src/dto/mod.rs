@@ -8,6 +8,7 @@ mod part;
 mod session;
 mod timestamp;
 mod turn;
+mod usage;
 mod user;
 
 pub(crate) use api_key::ApiKey;
@@ -18,4 +19,5 @@ pub(crate) use part::Part;
 pub(crate) use session::Session;
 pub(crate) use timestamp::Timestamp;
 pub(crate) use turn::{AnswerFields, Turn, Usage};
+pub(crate) use usage::{Models, UsageReport};
 pub(crate) use user::User;

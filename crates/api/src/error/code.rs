@@ -74,6 +74,7 @@ codes! {
     ConversationRequired = "conversation_required", UNPROCESSABLE_ENTITY, "A conversation must be named";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key was used for another request";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many turns at once";
+    QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, "The quota is used up";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     EngineError = "engine_error", BAD_GATEWAY, "The engine failed";
     EngineUnavailable = "engine_unavailable", SERVICE_UNAVAILABLE, "The engine is not available";

@@ -209,6 +209,10 @@ impl From<AskError> for ApiError {
                 Self::new(ErrorCode::ConversationRequired, "A caller without a session must name a conversation.")
                     .with_errors(vec![FieldError::new("/conversation_id", "is required")])
             }
+            AskError::QuotaExceeded { retry_after } => {
+                let detail = "You have used the tokens that you may have in a day. There are more after midnight, UTC.";
+                Self::new(ErrorCode::QuotaExceeded, detail).retry_after_at_least(Some(retry_after))
+            }
             AskError::Refused(refusal) => refusal.into(),
             AskError::EngineFailed { turn_id, failure, retry_after } => {
                 Self::engine_failed(failure).with_turn(turn_id).retry_after_at_least(retry_after)

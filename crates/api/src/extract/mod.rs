@@ -13,6 +13,7 @@ mod pairs;
 mod path;
 pub(crate) mod permission;
 pub(crate) mod session_cookie;
+mod usage;
 mod validation;
 
 pub(crate) use body::{Body, MediaType};
@@ -25,6 +26,7 @@ pub(crate) use json::parse_json;
 pub(crate) use page::ListQuery;
 pub(crate) use pairs::unique_keys;
 pub(crate) use path::named_id;
+pub(crate) use usage::{GroupBy, UsageQuery};
 pub(crate) use validation::Validation;
 
 use actix_web::HttpRequest;

@@ -9,10 +9,10 @@ use utoipa::{Modify, OpenApi};
 use crate::error::{FieldError, Problem, TokenProblem};
 use crate::routes;
 
-pub(crate) use parameters::ListParameters;
+pub(crate) use parameters::{ListParameters, UsageParameters};
 pub(crate) use responses::{
     Closed, Conflict, CrossSite, EngineFailures, Failures, Forbidden, FormBody, Gone, InternalError, InvalidQuery,
-    JsonBody, Missing, NotReady, Unauthenticated,
+    JsonBody, Missing, NotReady, QuotaExceeded, Unauthenticated,
 };
 
 /// The document that `/openapi.json` serves (`OpenAPI` 3.1).
@@ -46,6 +46,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::me::api_keys::list,
         routes::me::api_keys::create,
         routes::me::api_keys::revoke,
+        routes::me::usage::usage,
         routes::admin::users::list,
         routes::admin::users::find,
         routes::admin::create_user::create,
@@ -64,6 +65,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::turns::cancel::cancel,
         routes::ws::connect,
         routes::ws_tickets::create,
+        routes::models::models,
         routes::healthz::healthz,
         routes::readyz::readyz,
         routes::version::version,

@@ -56,6 +56,8 @@ problems! {
     }
     /// Where a key can outlive what it stands for.
     Gone { "410": "`idempotency_key_gone`: the turn that the key made has been deleted or has expired" }
+    /// Where a quota is used up.
+    QuotaExceeded { "429": "`quota_exceeded`: the tokens of the day are used up; there are more after `Retry-After`" }
     /// Of every operation that can fail.
     InternalError { "500": "`internal`" }
     /// Of every operation that needs the store.

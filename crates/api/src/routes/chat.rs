@@ -11,7 +11,9 @@ use crate::error::ApiError;
 use crate::events::EventBody;
 use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, on_busy, on_disconnect};
-use crate::openapi::{Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::openapi::{
+    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, QuotaExceeded, Unauthenticated,
+};
 use crate::routes::asking::Asking;
 
 /// A question.
@@ -92,6 +94,7 @@ pub(crate) struct ChatResponse {
         Missing,
         Conflict,
         Gone,
+        QuotaExceeded,
         InternalError,
         EngineFailures,
     )

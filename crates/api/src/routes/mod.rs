@@ -12,6 +12,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
 pub(crate) mod metrics;
+pub(crate) mod models;
 pub(crate) mod openapi_json;
 pub(crate) mod readyz;
 pub(crate) mod revoke;
@@ -45,6 +46,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/api/v1/me/sessions/{id}").delete(me::sessions::end))
         .service(Endpoint::at("/api/v1/me/api-keys").get(me::api_keys::list).post(me::api_keys::create))
         .service(Endpoint::at("/api/v1/me/api-keys/{id}").delete(me::api_keys::revoke))
+        .service(Endpoint::at("/api/v1/me/usage").get(me::usage::usage))
         // Administration
         .service(Endpoint::at("/api/v1/admin/users").get(admin::users::list).post(admin::create_user::create))
         .service(Endpoint::at("/api/v1/admin/users/{id}").get(admin::users::find).patch(admin::change_user::change))
@@ -64,6 +66,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/api/v1/turns/{id}/cancel").post(turns::cancel))
         .service(Endpoint::at("/api/v1/ws").get(ws::connect))
         .service(Endpoint::at("/api/v1/ws-tickets").post(ws_tickets::create))
+        .service(Endpoint::at("/api/v1/models").get(models::models))
         // Operations
         .service(Endpoint::at("/healthz").get(healthz::healthz))
         .service(Endpoint::at("/readyz").get(readyz::readyz))

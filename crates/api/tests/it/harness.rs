@@ -2,6 +2,7 @@
 //! handler is a 500, so a request that must not reach a port is caught when it does.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +33,7 @@ use domain::session::{
     RefreshService, Session, SessionPolicy, SessionService, SessionState, TicketService, TokenError, TokenHash,
     VerifiedToken,
 };
+use domain::usage::{MockUsageRepository, Prices, TokensPerDay, UsageService};
 use domain::user::{
     AccountService, AdministrationService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role,
     User, Username,
@@ -86,6 +88,8 @@ pub(crate) struct Ports {
     pub(crate) live: MockLiveTurns,
     pub(crate) watch: MockCredentialWatch,
     pub(crate) engine: MockChatEngine,
+    pub(crate) usage: MockUsageRepository,
+    pub(crate) tokens_per_day: Option<NonZeroU64>,
     pub(crate) store: MockStoreHealth,
     pub(crate) registration_is_open: bool,
     pub(crate) browser: Browser,
@@ -109,6 +113,8 @@ impl Ports {
             live: MockLiveTurns::new(),
             watch: MockCredentialWatch::new(),
             engine: MockChatEngine::new(),
+            usage: MockUsageRepository::new(),
+            tokens_per_day: None,
             store: MockStoreHealth::new(),
             registration_is_open: true,
             browser: Browser::default(),
@@ -158,6 +164,12 @@ impl Ports {
             audit: audit.clone(),
         };
         let key_authenticator = ApiKeyAuthenticator::new(keys.clone(), opaque.clone(), audit.clone());
+        let usage: Arc<_> = Arc::new(self.usage);
+        let prices = Prices::try_from(vec!["large=2.50/10".to_owned()]).unwrap();
+        let mut chat = ChatService::new(Arc::new(self.runner), engine.clone(), clock.clone(), ids.clone(), policy);
+        if let Some(limit) = self.tokens_per_day {
+            chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage.clone(), clock.clone())));
+        }
         let services = Services {
             registration: self.registration_is_open.then(|| registration.clone()),
             login: LoginService::new(login, POLICY),
@@ -191,8 +203,9 @@ impl Ports {
                 ids.clone(),
                 default_ttl,
             ),
-            chat: ChatService::new(Arc::new(self.runner), engine, clock.clone(), ids.clone(), policy),
-            reading: ReadingService::new(turns, Arc::new(self.live), clock),
+            chat,
+            reading: ReadingService::new(turns, Arc::new(self.live), clock.clone()),
+            usage: UsageService::new(usage, engine, prices, clock),
             watch: Arc::new(self.watch),
             store: Arc::new(self.store),
             ids,

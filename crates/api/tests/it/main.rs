@@ -16,4 +16,5 @@ mod socket;
 mod streams;
 mod token;
 mod turns;
+mod usage;
 mod users;

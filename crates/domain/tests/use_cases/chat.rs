@@ -9,6 +9,7 @@ use domain::chat::{
 use domain::conversation::{Answer, Failure, Metadata, Turn, TurnKind, TurnState};
 use domain::id::{ConversationId, ReplicaId, TurnId};
 use domain::session::Principal;
+use domain::usage::{MockQuota, QuotaError};
 use futures_core::future::BoxFuture;
 use futures_util::stream;
 
@@ -171,4 +172,37 @@ async fn an_answer_that_could_not_be_stored_is_no_answer_but_its_turn_is_named()
     let failed = service(runner(|_| true, Ok(running(lost)))).ask(&caller(), ask()).await;
     let Err(AskError::Unsettled { turn_id, source }) = failed else { panic!("{failed:?}") };
     assert!(turn_id == TurnId::from_uuid(uuid(1)) && source.is_unavailable());
+}
+
+#[tokio::test]
+async fn s43_a_question_beyond_the_quota_is_refused_before_anything_is_stored() {
+    let mut quota = MockQuota::new();
+    let retry_after = Duration::from_secs(7);
+    quota.expect_check().once().returning(move |user| {
+        assert_eq!(user, ada().id);
+        Err(QuotaError::Exceeded { retry_after })
+    });
+    let refused = service(MockTurnRunner::new()).with_quota(Arc::new(quota)).start(&caller(), ask()).await;
+    assert!(
+        matches!(refused, Err(AskError::QuotaExceeded { retry_after: after }) if after == retry_after),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_quota_that_cannot_be_looked_up_takes_no_question() {
+    let mut quota = MockQuota::new();
+    quota.expect_check().returning(|_| Err(Unexpected::unavailable("away").into()));
+    let refused = service(MockTurnRunner::new()).with_quota(Arc::new(quota)).start(&caller(), ask()).await;
+    let Err(AskError::Refused(AcceptError::Unexpected(error))) = refused else { panic!("{refused:?}") };
+    assert!(error.is_unavailable());
+}
+
+#[tokio::test]
+async fn a_question_within_the_quota_is_asked() {
+    let mut quota = MockQuota::new();
+    quota.expect_check().once().returning(|_| Ok(()));
+    let finished = Finished { turn: completed(), retry_after: None };
+    let service = service(runner(|_| true, Ok(running(Ok(finished))))).with_quota(Arc::new(quota));
+    assert_eq!(service.ask(&caller(), ask()).await.unwrap().turn, completed());
 }

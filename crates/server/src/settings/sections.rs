@@ -1,6 +1,8 @@
 //! Every key there is. No key is optional here: its default is in `config/default.toml`, and nowhere else.
 
-use serde::Deserialize;
+use domain::usage::Prices;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     BaseUrl, ClaimText, DatabaseUrl, Days, Directives, FailAfter, Host, Milliseconds, PublicUrl, Seconds, Secret, Whole,
@@ -78,6 +80,7 @@ pub struct Argon2Settings {
 #[serde(deny_unknown_fields)]
 pub struct RateLimitSettings {
     pub enabled: bool,
+    pub tokens_per_day: Whole<0, { u32::MAX }>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -113,8 +116,14 @@ pub struct EngineSettings {
     pub max_seconds: Seconds<1, 86_400>,
     pub max_output_tokens: Whole<1, 1_000_000>,
     pub max_output_bytes: Whole<1024, 67_108_864>,
+    #[serde(deserialize_with = "prices")]
+    pub prices: Prices,
     pub openai: OpenAiSettings,
     pub scripted: ScriptedSettings,
+}
+
+fn prices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prices, D::Error> {
+    Vec::<String>::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
 }
 
 #[derive(Clone, Debug, Deserialize)]

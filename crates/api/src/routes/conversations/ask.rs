@@ -14,7 +14,9 @@ use crate::error::ApiError;
 use crate::events::EventBody;
 use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, named_id, on_busy, on_disconnect, unique_keys};
-use crate::openapi::{Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, Unauthenticated};
+use crate::openapi::{
+    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, QuotaExceeded, Unauthenticated,
+};
 use crate::routes::asking::{Asking, Delivery, path_of};
 
 /// A question, and how it shall be answered.
@@ -83,6 +85,7 @@ pub(crate) struct NewTurn {
         Missing,
         Conflict,
         Gone,
+        QuotaExceeded,
         InternalError,
         EngineFailures,
     )

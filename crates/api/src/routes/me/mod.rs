@@ -6,6 +6,7 @@ pub(crate) mod password;
 pub(crate) mod read;
 pub(crate) mod reauth;
 pub(crate) mod sessions;
+pub(crate) mod usage;
 
 pub(crate) use change::change;
 pub(crate) use password::change_password;
