@@ -27,5 +27,6 @@ mod shutdown;
 mod silent_store;
 mod support;
 mod usage;
+mod usage_of_replicas;
 mod view;
 mod web_socket;
