@@ -59,8 +59,8 @@ fn shown(spending: Spending) -> (Tally, Option<String>, u64) {
     (spending.tally, spending.cost.map(|cost| cost.to_string()), spending.unpriced_tokens)
 }
 
-fn cost(amount: &str) -> Option<String> {
-    Some(amount.to_owned())
+fn dollars(amount: &str) -> String {
+    amount.to_owned()
 }
 
 #[tokio::test]
@@ -71,11 +71,11 @@ async fn a_days_models_are_added_up_and_what_has_no_price_is_not_free() {
     assert_eq!(report.period, period);
     let groups: Vec<_> = report.groups.into_iter().map(|(day, spending)| (day, shown(spending))).collect();
     let expected = [
-        (day("2023-11-12"), (tally(3, 1_020, 102), cost("0.003"), 22)),
-        (day("2023-11-14"), (tally(5, 1_000_005, 1), cost("2.000001"), 5)),
+        (day("2023-11-12"), (tally(3, 1_020, 102), Some(dollars("0.003")), 22)),
+        (day("2023-11-14"), (tally(5, 1_000_005, 1), Some(dollars("2.000001")), 5)),
     ];
     assert_eq!(groups, expected);
-    assert_eq!(shown(report.total), (tally(8, 1_001_025, 103), cost("2.003001"), 27));
+    assert_eq!(shown(report.total), (tally(8, 1_001_025, 103), Some(dollars("2.003001")), 27));
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn a_models_days_are_added_up_to_the_same_total() {
     let groups: Vec<_> = report.groups.into_iter().map(|(model, spending)| (model, shown(spending))).collect();
     let expected = [
         (None, (tally(1, 5, 0), None, 5)),
-        (Some(valid("gone")), (tally(1, 0, 1), cost("0.000001"), 0)),
-        (Some(valid("large")), (tally(4, 1_001_000, 100), cost("2.003"), 0)),
+        (Some(valid("gone")), (tally(1, 0, 1), Some(dollars("0.000001")), 0)),
+        (Some(valid("large")), (tally(4, 1_001_000, 100), Some(dollars("2.003")), 0)),
         (Some(valid("small")), (tally(2, 20, 2), None, 22)),
     ];
     assert_eq!(groups, expected);
-    assert_eq!(shown(report.total), (tally(8, 1_001_025, 103), cost("2.003001"), 27));
+    assert_eq!(shown(report.total), (tally(8, 1_001_025, 103), Some(dollars("2.003001")), 27));
 }
 
 #[tokio::test]
