@@ -1,10 +1,11 @@
 //! Replicas that end turns of the same users at once add to the same rows: nothing is lost, and none waits for another
 //! that waits for it (PostgreSQL).
 
+use domain::audit::{AuditKind, NewAuditEvent, Origin};
 use domain::chat::{ContextBudget, ConversationChoice, FinishedTurn, NewTurn, Settlement};
 use domain::clock::Clock as _;
 use domain::conversation::{Answer, Metadata, Question, TimeToLive, TurnState, Usage};
-use domain::id::{ConversationId, IdGenerator as _, ReplicaId, TurnId, UserId};
+use domain::id::{AuditEventId, ConversationId, IdGenerator as _, ReplicaId, TurnId, UserId};
 use domain::user::{HashedPassword, NewUser, Role};
 use futures_util::future::join_all;
 use infra::clock::SystemClock;
@@ -30,7 +31,16 @@ async fn sign_up(store: &Store) -> UserId {
         role: Role::User,
         account_created: SystemClock.now(),
     };
-    store.users.create(account).await.unwrap();
+    let created = NewAuditEvent {
+        id: AuditEventId::generate(&UuidV7),
+        at: SystemClock.now(),
+        kind: AuditKind::UserCreated,
+        origin: Origin::command_line(),
+        subject: Some(id),
+        object: None,
+        detail: None,
+    };
+    store.users.create(account, created).await.unwrap();
     id
 }
 
