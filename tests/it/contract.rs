@@ -51,6 +51,7 @@ fn under_test(backend: Backend) -> StoreUnderTest {
         turns: store.turns,
         journal: store.journal,
         leases: store.leases,
+        signing_keys: store.signing_keys,
         health: store.health,
     }
 }

@@ -13,6 +13,7 @@ use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
 use domain::session::{SessionRepository, TicketRepository};
+use domain::signing::SigningKeyRepository;
 use domain::user::UserRepository;
 
 use crate::postgres::{self, PostgresSettings};
@@ -39,6 +40,8 @@ pub struct Store {
     pub journal: Arc<dyn TurnJournal>,
     /// Which processes are alive.
     pub leases: Arc<dyn ReplicaLease>,
+    /// The keys that sign access tokens.
+    pub signing_keys: Arc<dyn SigningKeyRepository>,
     /// Whether the store can be used.
     pub health: Arc<dyn StoreHealth>,
 }

@@ -32,6 +32,7 @@ use domain::session::{
     RefreshService, Session, SessionPolicy, SessionService, SessionState, TicketService, TokenError, TokenHash,
     VerifiedToken,
 };
+use domain::signing::MockPublishedKeys;
 use domain::user::{
     AccountService, AdministrationService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role,
     User, Username,
@@ -80,6 +81,7 @@ pub(crate) struct Ports {
     pub(crate) tickets: MockTicketRepository,
     pub(crate) keys: MockApiKeyRepository,
     pub(crate) audit: MockAuditLog,
+    pub(crate) published_keys: MockPublishedKeys,
     pub(crate) conversations: MockConversationRepository,
     pub(crate) turns: MockTurnRepository,
     pub(crate) runner: MockTurnRunner,
@@ -103,6 +105,7 @@ impl Ports {
             tickets: MockTicketRepository::new(),
             keys: MockApiKeyRepository::new(),
             audit: MockAuditLog::new(),
+            published_keys: MockPublishedKeys::new(),
             conversations: MockConversationRepository::new(),
             turns: MockTurnRepository::new(),
             runner: MockTurnRunner::new(),
@@ -182,6 +185,7 @@ impl Ports {
             ),
             audit: AuditService::new(log),
             authentication: AuthenticationService::new(tokens, sessions, key_authenticator, tickets, opaque),
+            published_keys: Arc::new(self.published_keys),
             accounts: AccountService::new(users, hasher, confirmation, audit),
             conversations: ConversationService::new(
                 Arc::new(self.conversations),

@@ -23,7 +23,7 @@
 //! - Users, sessions and conversations exist before a turn names them, as foreign keys may want it.
 //!
 //! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
-//! in does not pass. Only sessions, tickets, keys and leases live by the store's clock.
+//! in does not pass. Only sessions, tickets, keys (of programs and for signing) and leases live by the store's clock.
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
@@ -44,6 +44,7 @@ pub mod profiles;
 pub mod rights;
 pub mod rotation;
 pub mod sessions;
+pub mod signing_keys;
 pub mod tickets;
 pub mod turns;
 pub mod users;
@@ -56,6 +57,7 @@ use crate::chat::{ReplicaLease, TurnJournal};
 use crate::conversation::{ConversationRepository, TurnRepository};
 use crate::health::StoreHealth;
 use crate::session::{SessionRepository, TicketRepository};
+use crate::signing::SigningKeyRepository;
 use crate::user::UserRepository;
 
 /// The ports of one store under test.
@@ -79,6 +81,8 @@ pub struct StoreUnderTest {
     pub journal: Arc<dyn TurnJournal>,
     /// Its leases.
     pub leases: Arc<dyn ReplicaLease>,
+    /// Its signing keys.
+    pub signing_keys: Arc<dyn SigningKeyRepository>,
     /// Its health.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -306,6 +310,15 @@ macro_rules! contract_suite {
                 a_conversation_without_turns_is_an_empty_list,
                 a_list_that_is_not_there_is_not_found,
                 an_unknown_cursor_is_refused,
+            }
+            signing_keys {
+                an_added_key_is_listed,
+                a_name_is_given_once,
+                keys_are_listed_oldest_first,
+                a_retired_key_stays_in_the_list,
+                an_unknown_key_is_not_retired,
+                a_key_needs_a_successor,
+                of_two_successors_one_stays,
             }
             health {
                 a_store_that_works_says_so,

@@ -23,6 +23,7 @@ fn store_of(store: &Arc<MemoryStore>) -> StoreUnderTest {
         turns: store.clone(),
         journal: store.clone(),
         leases: store.clone(),
+        signing_keys: store.clone(),
         health: store.clone(),
     }
 }
@@ -71,6 +72,7 @@ fn every_case_is_in_the_list() {
         ("rights", include_str!("../../src/contract/rights.rs")),
         ("rotation", include_str!("../../src/contract/rotation.rs")),
         ("sessions", include_str!("../../src/contract/sessions.rs")),
+        ("signing_keys", include_str!("../../src/contract/signing_keys.rs")),
         ("tickets", include_str!("../../src/contract/tickets.rs")),
         ("turns", include_str!("../../src/contract/turns.rs")),
         ("users", include_str!("../../src/contract/users.rs")),

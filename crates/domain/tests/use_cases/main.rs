@@ -7,6 +7,7 @@ mod conversations;
 mod inline;
 mod login;
 mod registration;
+mod rotation;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use super::health::Health;
 use super::journal::Journal;
 use super::lease::Leases;
 use super::session::Sessions;
+use super::signing_key::SigningKeys;
 use super::ticket::Tickets;
 use super::turn::Turns;
 use super::user::Users;
@@ -72,6 +73,7 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),
         leases: Arc::new(Leases { own: pool_of("lease", 1, Purpose::Journal), requests: pool.clone() }),
+        signing_keys: Arc::new(SigningKeys(pool.clone())),
         health: Arc::new(Health(pool)),
     })
 }

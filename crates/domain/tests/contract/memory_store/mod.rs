@@ -6,6 +6,7 @@ mod conversations;
 mod journal;
 mod leases;
 mod sessions;
+mod signing_keys;
 mod tickets;
 mod users;
 
@@ -24,6 +25,7 @@ use domain::health::StoreHealth;
 use domain::id::{ApiKeyId, AuditEventId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use domain::page::{ListError, Order, Page, PageRequest};
 use domain::session::TokenHash;
+use domain::signing::SigningKey;
 use domain::user::{HashedPassword, User};
 
 use api_keys::KeyRow;
@@ -52,6 +54,7 @@ struct Rows {
     turns: HashMap<TurnId, TurnRow>,
     claims: HashMap<(UserId, String), Claim>,
     leases: HashMap<ReplicaId, DateTime<Utc>>,
+    signing_keys: Vec<SigningKey>,
 }
 
 /// A turn and what only its writer needs to know.
