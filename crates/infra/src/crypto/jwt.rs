@@ -183,8 +183,11 @@ mod tests {
 
     #[test]
     fn a_token_says_what_it_was_given() {
-        assert_eq!(issuer_at(0).verify(&token()), Ok(claims()));
-        assert_eq!(issuer_at(0).verify(&forged(&issuer_at(0).header, &good_claims())), Ok(claims()));
+        let verified = issuer_at(0).verify(&token()).unwrap();
+        assert_eq!((verified.claims, verified.issued_at, verified.expires_at), (claims(), at(0), at(900)));
+        let verified = issuer_at(0).verify(&forged(&issuer_at(0).header, &good_claims())).unwrap();
+        assert_eq!((verified.claims, verified.id), (claims(), Uuid::from_u128(3)));
+        assert_eq!((verified.issued_at, verified.expires_at), (at(0), at(900)));
     }
 
     #[test]
