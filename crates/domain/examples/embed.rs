@@ -1,7 +1,7 @@
 //! A service that uses Colloquy's domain with a store and an engine of its own: `cargo run -p domain --example embed`
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::chat::{self, AcceptError, Acceptance, AcceptedTurn, ChatPolicy, ConversationChoice, PastTurn, Settlement};
-use domain::{Unexpected, clock::Clock, conversation::TurnState, id, session::Principal, user::Role};
+use domain::{Unexpected, access, clock::Clock, conversation::TurnState, id, user::Role};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -86,7 +86,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = ChatPolicy { replica: id::ReplicaId::generate(&*host), budget, default_ttl: 3_600_u64.try_into()? };
     let service = chat::ChatService::new(Arc::new(runner), Arc::new(Echo), host.clone(), host.clone(), policy);
     let (user_id, conversation) = (id::UserId::generate(&*host), Some(id::ConversationId::generate(&*host)));
-    let ada = Principal { user_id, username: String::from("ada").try_into()?, role: Role::User, session_id: None };
+    let credential = access::Credential::Session { id: id::SessionId::generate(&*host), is_fresh: false };
+    let ada = access::Principal { user_id, username: String::from("ada").try_into()?, role: Role::User, credential };
     for question in ["My name is Ada.", "Who am I?"].map(String::from) {
         let ask = chat::Ask { conversation, ..chat::Ask::new(question.try_into()?) };
         writeln!(std::io::stdout(), "{}", service.ask(&ada, ask).await?.turn.state.response().unwrap_or_default())?;

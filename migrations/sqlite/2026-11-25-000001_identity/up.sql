@@ -77,6 +77,12 @@ CREATE INDEX audit_events_subject_id_idx ON audit_events (subject_id, at, id);
 CREATE INDEX audit_events_client_idx ON audit_events (at) WHERE ip IS NOT NULL OR user_agent IS NOT NULL;
 
 -- Rows are added and never changed, but for a count that grows and a client that is forgotten.
+-- INSERT OR REPLACE would take a row out without a word to the trigger on DELETE, so a second row of an id is ignored.
+CREATE TRIGGER audit_events_keep_first BEFORE INSERT ON audit_events
+WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
 CREATE TRIGGER audit_events_keep BEFORE DELETE ON audit_events BEGIN
     SELECT RAISE(ABORT, 'audit events are kept as they are');
 END;

@@ -28,3 +28,4 @@ mod s35_socket_origin;
 mod s40_malformed_input;
 mod s43_tokens_per_day;
 mod s45_audit;
+mod s45_insert_only;

@@ -104,16 +104,22 @@ impl Database {
 
     /// Does what the statement says.
     pub(crate) fn execute(&self, statement: &str) {
+        self.try_execute(statement).unwrap();
+    }
+
+    /// Does what the statement says, or tells why the store would not.
+    pub(crate) fn try_execute(&self, statement: &str) -> Result<(), String> {
         let statement = diesel::sql_query(statement);
-        match &self.settings {
-            StoreSettings::Postgres(_) => statement.execute(&mut PgConnection::establish(&self.url).unwrap()).unwrap(),
+        let done = match &self.settings {
+            StoreSettings::Postgres(_) => statement.execute(&mut PgConnection::establish(&self.url).unwrap()),
             StoreSettings::Sqlite(settings) => {
                 let path = settings.path.to_str().unwrap();
                 let mut connection = SqliteConnection::establish(path).unwrap();
                 diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
-                statement.execute(&mut connection).unwrap()
+                statement.execute(&mut connection)
             }
         };
+        done.map(drop).map_err(|error| error.to_string())
     }
 
     /// Moves the time in that column of every session so many seconds into the past.

@@ -129,6 +129,7 @@ macro_rules! contract_suite {
                 a_disabled_account_is_over,
                 the_turns_of_the_disabled_are_stopped,
                 an_enabled_account_starts_anew,
+                logins_and_changes_go_on_side_by_side,
                 the_last_admin_stays,
                 of_two_admins_one_stays,
             }

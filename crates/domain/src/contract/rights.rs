@@ -6,16 +6,16 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::StoreUnderTest;
 use super::fixtures::{
-    Asker, HOUR, assert_written, at, create, create_key, create_user, event, new_id, new_key, new_user, open_session,
-    page, sorted, the_only_admins,
+    Asker, HOUR, assert_written, at, create, create_key, create_user, event, new_id, new_key, new_session, new_user,
+    open_session, page, sorted, the_only_admins,
 };
 use crate::access::CredentialId;
 use crate::api_key::NewApiKey;
 use crate::audit::{AuditKind, NewAuditEvent};
 use crate::id::{SessionId, UserId};
 use crate::page::Order;
-use crate::session::SessionState;
-use crate::user::{NewUser, RightsChange, Role, User, UserFilter};
+use crate::session::{EndReason, NewSession, SessionState};
+use crate::user::{HashedPassword, NewUser, RightsChange, Role, User, UserFilter};
 
 /// A new role ends every session that is live. Keys stay: they never exceed what their owner may do now.
 pub async fn a_new_role_ends_all_sessions(store: StoreUnderTest) {
@@ -123,6 +123,38 @@ pub async fn an_enabled_account_starts_anew(store: StoreUnderTest) {
     assert!(account(&store, user.id).await.is_active);
     assert_eq!(state(&store, session).await, SessionState::Ended);
     assert_written(&store, user.id, &events.each_ref()).await;
+}
+
+/// Logins, exchanges and changes of an account at the same time wait for one another, and none fails for it.
+pub async fn logins_and_changes_go_on_side_by_side(store: StoreUnderTest) {
+    let user = create_user(&store).await;
+    let sessions: Vec<NewSession> = (0..60).map(|_| new_session(user.id)).collect();
+    let logins = sessions.iter().map(|session| -> BoxFuture<'_, bool> {
+        Box::pin(async { store.sessions.open(session.clone(), event(AuditKind::LoginSucceeded)).await.is_ok() })
+    });
+    let changes = (0..20).map(|n| -> BoxFuture<'_, bool> {
+        let store = &store;
+        Box::pin(async move {
+            match n % 4 {
+                0 => store.users.set_active(user.id, false, disabled(user.id)).await.is_ok(),
+                1 => store.users.set_active(user.id, true, enabled(user.id)).await.is_ok(),
+                2 => {
+                    let hash = HashedPassword::new("$new");
+                    store.users.set_password(user.id, hash, None, event(AuditKind::PasswordReset)).await.is_ok()
+                }
+                _ => {
+                    let event = event(AuditKind::SessionRevoked);
+                    store.sessions.end_all(user.id, None, EndReason::Revoked, event).await.is_ok()
+                }
+            }
+        })
+    });
+    let mut logins: Vec<_> = logins.collect();
+    for (place, change) in changes.enumerate() {
+        logins.insert(place * 4, change);
+    }
+    let done = join_all(logins).await;
+    assert!(done.iter().all(|done| *done), "{} failed", done.iter().filter(|done| !**done).count());
 }
 
 /// The last active administrator is neither demoted nor disabled, and nothing is written down.

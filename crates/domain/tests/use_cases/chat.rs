@@ -2,18 +2,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Unexpected;
+use domain::access::Principal;
 use domain::chat::{
     AcceptError, Ask, AskError, ChatPolicy, ChatService, ConversationChoice, Fingerprint, Finished, IdempotencyClaim,
     MockChatEngine, MockTurnRunner, OfferedModel, Position, RunningTurn, Started, TurnEvents, TurnPlan, TurnReader,
 };
 use domain::conversation::{Answer, Failure, Metadata, Turn, TurnKind, TurnState};
 use domain::id::{ConversationId, ReplicaId, TurnId};
-use domain::session::Principal;
 use domain::usage::{MockQuota, QuotaError};
 use futures_core::future::BoxFuture;
 use futures_util::stream;
 
-use super::{BUDGET, ada, caller, clock, ids, moment, ttl, uuid, valid};
+use super::{BUDGET, ada, caller, clock, ids, moment, program, ttl, uuid, valid, with_key};
 
 fn ask() -> Ask {
     Ask::new(valid("Who am I?"))
@@ -24,7 +24,7 @@ fn turn(state: TurnState) -> Turn {
         id: TurnId::from_uuid(uuid(1)),
         conversation_id: ConversationId::from_uuid(uuid(2)),
         user_id: ada().id,
-        session_id: caller().session_id,
+        session_id: caller().session_id(),
         seq: 1,
         parent_turn_id: None,
         kind: TurnKind::Answered,
@@ -90,7 +90,7 @@ async fn the_runner_is_told_everything_that_applies() {
             && plan.turn.default_ttl == ttl()
             && plan.turn.entry_time == moment()
             && plan.turn.replica == ReplicaId::from_uuid(uuid(500))
-            && (plan.turn.user_id, plan.turn.session_id) == (ada().id, caller().session_id)
+            && (plan.turn.user_id, plan.turn.session_id) == (ada().id, caller().session_id())
             && plan.offered == [valid("small"), valid("large")]
             && plan.turn.question == valid("Who am I?")
             && plan.turn.model == Some(valid("large"))
@@ -106,13 +106,14 @@ async fn the_runner_is_told_everything_that_applies() {
 #[tokio::test]
 async fn a_named_conversation_is_the_one_that_is_asked_in() {
     let id = ConversationId::from_uuid(uuid(400));
-    for session_id in [caller().session_id, None] {
+    for credential in [caller().credential, with_key()] {
+        let caller = Principal { credential, ..caller() };
+        let session_id = caller.session_id();
         let is_there = move |plan: &TurnPlan| {
             plan.turn.conversation == ConversationChoice::Existing(id) && plan.turn.session_id == session_id
         };
         let finished = Finished { turn: completed(), retry_after: None };
         let service = service(runner(is_there, Ok(running(Ok(finished)))));
-        let caller = Principal { session_id, ..caller() };
         service.ask(&caller, Ask { conversation: Some(id), ..ask() }).await.unwrap();
     }
 }
@@ -126,8 +127,7 @@ async fn a_model_that_nobody_offers_is_refused_before_anything_is_stored() {
 
 #[tokio::test]
 async fn without_a_session_a_conversation_must_be_named() {
-    let with_api_key = Principal { session_id: None, ..caller() };
-    let refused = service(MockTurnRunner::new()).ask(&with_api_key, ask()).await;
+    let refused = service(MockTurnRunner::new()).ask(&program(), ask()).await;
     assert!(matches!(refused, Err(AskError::ConversationRequired)), "{refused:?}");
 }
 

@@ -1,13 +1,21 @@
 //! The use cases over mocked ports: no store, no hashing, no clock, no network.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what every test shares is no test by itself")]
 
+mod account;
+mod administration;
+mod api_keys;
 mod authentication;
 mod chat;
+mod confirmation;
 mod conversations;
 mod inline;
+mod introspection;
 mod login;
+mod opaque;
+mod refresh;
 mod registration;
 mod rotation;
+mod sessions;
 mod usage;
 
 use std::fmt::Debug;
@@ -15,11 +23,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use domain::access::{Credential, Principal};
+use domain::api_key::FoundApiKey;
+use domain::audit::{AuditKind, AuditTrail, MockAuditLog, NewAuditEvent, Origin};
 use domain::chat::{ContextBudget, ConversationChoice, NewTurn, OnBusy, OnDisconnect, Sampling, TurnPlan};
 use domain::clock::MockClock;
 use domain::conversation::{Metadata, TimeToLive};
-use domain::id::{ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
-use domain::session::Principal;
+use domain::id::{ApiKeyId, ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
+use domain::session::{Client, Session, SessionState, TokenHash};
 use domain::user::{Role, User};
 use uuid::Uuid;
 
@@ -67,16 +78,97 @@ fn ada() -> User {
     }
 }
 
+const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(200));
+const KEY: ApiKeyId = ApiKeyId::from_uuid(Uuid::from_u128(201));
+
+/// Ada, in a session whose password was given a moment ago.
 fn caller() -> Principal {
     let User { id, username, role, .. } = ada();
-    Principal { user_id: id, username, role, session_id: Some(SessionId::from_uuid(uuid(200))) }
+    Principal { user_id: id, username, role, credential: Credential::Session { id: SESSION, is_fresh: true } }
+}
+
+/// Ada, in a session whose password was given long ago.
+fn stale_caller() -> Principal {
+    Principal { credential: Credential::Session { id: SESSION, is_fresh: false }, ..caller() }
+}
+
+fn with_key() -> Credential {
+    Credential::ApiKey { id: KEY, scopes: "conversations:write".parse().unwrap() }
+}
+
+/// Ada's program, with her key.
+fn program() -> Principal {
+    Principal { credential: with_key(), ..caller() }
+}
+
+fn client() -> Client {
+    Client::new(Some([192, 0, 2, 1].into()), Some("curl"))
+}
+
+/// Ada's session.
+fn session() -> Session {
+    Session {
+        id: SESSION,
+        user_id: ada().id,
+        username: ada().username,
+        role: Role::User,
+        user_is_active: true,
+        state: SessionState::Live,
+        is_fresh: true,
+        needs_touch: false,
+        expires_at: moment(),
+    }
+}
+
+/// Ada's key.
+fn key() -> FoundApiKey {
+    FoundApiKey {
+        id: KEY,
+        user_id: ada().id,
+        username: ada().username,
+        role: Role::User,
+        user_is_active: true,
+        hash: TokenHash([7; 32]),
+        scopes: "conversations:write".parse().unwrap(),
+        is_live: true,
+        needs_touch: false,
+        created_at: moment(),
+        expires_at: moment(),
+    }
+}
+
+/// A trail in which nothing may be recorded by itself.
+fn silent_trail() -> AuditTrail {
+    trail(MockAuditLog::new())
+}
+
+/// A trail in which that is recorded once.
+fn trail_of(is_expected: impl Fn(&NewAuditEvent) -> bool + Send + 'static) -> AuditTrail {
+    let mut log = MockAuditLog::new();
+    log.expect_record().once().withf(is_expected).returning(|_| Ok(()));
+    trail(log)
+}
+
+fn trail(log: MockAuditLog) -> AuditTrail {
+    AuditTrail::new(Arc::new(log), clock(), ids())
+}
+
+/// Whether it is what Ada did to her own account, in a request of [`caller`]'s.
+fn is_ada_own(event: &NewAuditEvent, kind: AuditKind) -> bool {
+    let origin = Origin { actor: Some(ada().id), session_id: Some(SESSION), client: client() };
+    (event.kind, &event.origin, event.subject, event.at) == (kind, &origin, Some(ada().id), moment())
+}
+
+/// Whether somebody whom nobody knows did it to her account.
+fn is_from_unknown(event: &NewAuditEvent, kind: AuditKind) -> bool {
+    (event.kind, &event.origin, event.at) == (kind, &Origin::unknown(client()), moment())
 }
 
 fn plan() -> TurnPlan {
     let turn = NewTurn {
         id: TurnId::from_uuid(uuid(300)),
         user_id: ada().id,
-        session_id: caller().session_id,
+        session_id: Some(SESSION),
         conversation: ConversationChoice::Existing(ConversationId::from_uuid(uuid(400))),
         question: valid("Who am I?"),
         model: None,

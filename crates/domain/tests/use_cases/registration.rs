@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use domain::Unexpected;
+use domain::audit::{AuditKind, Origin};
 use domain::user::{
     CreateUserError, HashError, HashedPassword, InvalidEmail, InvalidPassword, InvalidUsername, MockPasswordHasher,
     MockUserRepository, NewAccount, RegisterError, RegistrationService, Role,
 };
 use secrecy::ExposeSecret;
 
-use super::{clock, ids, moment};
+use super::{client, clock, ids, is_from_unknown, moment, silent_trail};
 
 fn account(username: &str, email: &str, password: &str) -> NewAccount {
     NewAccount { username: username.to_owned(), email: email.to_owned(), password: password.into() }
@@ -29,7 +30,7 @@ fn hasher() -> MockPasswordHasher {
 }
 
 fn service(users: MockUserRepository, hasher: MockPasswordHasher) -> RegistrationService {
-    RegistrationService::new(Arc::new(users), Arc::new(hasher), clock(), ids())
+    RegistrationService::new(Arc::new(users), Arc::new(hasher), clock(), ids(), silent_trail())
 }
 
 #[tokio::test]
@@ -39,15 +40,18 @@ async fn an_account_is_stored_with_its_hash_and_returned() {
         users
             .expect_create()
             .once()
-            .withf(move |user| {
+            .withf(move |user, event| {
                 user.username.as_str() == "Ada"
                     && user.email.as_str() == "ada@example.org"
                     && user.hashed_password.expose() == "$hash"
                     && user.role == role
                     && user.account_created == moment()
+                    && is_from_unknown(event, AuditKind::UserCreated)
+                    && event.subject == Some(user.id)
+                    && event.detail.as_deref() == Some(role.as_str())
             })
-            .returning(|_| Ok(()));
-        let user = service(users, hasher()).register(sound(), role).await.unwrap();
+            .returning(|_, _| Ok(()));
+        let user = service(users, hasher()).register(sound(), role, &Origin::unknown(client())).await.unwrap();
         assert_eq!((user.username.as_str(), user.role, user.is_active), ("Ada", role, true));
         assert_eq!((user.account_created, user.last_login), (moment(), None));
     }
@@ -56,13 +60,17 @@ async fn an_account_is_stored_with_its_hash_and_returned() {
 #[tokio::test]
 async fn everything_that_is_wrong_is_named_at_once_and_nothing_is_hashed_or_stored() {
     let service = service(MockUserRepository::new(), MockPasswordHasher::new());
-    let refused = service.register(account("", "nowhere", "short"), Role::User).await.unwrap_err();
+    let refused =
+        service.register(account("", "nowhere", "short"), Role::User, &Origin::unknown(client())).await.unwrap_err();
     let RegisterError::Invalid { username, email, password } = refused else { panic!("{refused:?}") };
     assert_eq!(username, Some(InvalidUsername::Length));
     assert_eq!(email, Some(InvalidEmail));
     assert_eq!(password, Some(InvalidPassword::TooShort));
 
-    let refused = service.register(account("a b", "ada@example.org", "a quiet secret"), Role::User).await.unwrap_err();
+    let refused = service
+        .register(account("a b", "ada@example.org", "a quiet secret"), Role::User, &Origin::unknown(client()))
+        .await
+        .unwrap_err();
     let RegisterError::Invalid { username, email: None, password: None } = refused else { panic!("{refused:?}") };
     assert_eq!(username, Some(InvalidUsername::Character));
 }
@@ -72,7 +80,7 @@ async fn ones_own_name_and_address_are_no_passwords() {
     let service = service(MockUserRepository::new(), MockPasswordHasher::new());
     for password in ["lovelace-ada", "LOVELACE-Ada", "ada@example.org", "ADA@EXAMPLE.ORG"] {
         let account = account("Lovelace-Ada", "ada@example.org", password);
-        let refused = service.register(account, Role::User).await.unwrap_err();
+        let refused = service.register(account, Role::User, &Origin::unknown(client())).await.unwrap_err();
         let RegisterError::Invalid { username: None, email: None, password: reason } = refused else {
             panic!("{password}: {refused:?}")
         };
@@ -84,8 +92,8 @@ async fn ones_own_name_and_address_are_no_passwords() {
 async fn a_taken_name_or_address_is_told_apart() {
     let refused = async |error: fn() -> CreateUserError| {
         let mut users = MockUserRepository::new();
-        users.expect_create().once().returning(move |_| Err(error()));
-        service(users, hasher()).register(sound(), Role::User).await.unwrap_err()
+        users.expect_create().once().returning(move |_, _| Err(error()));
+        service(users, hasher()).register(sound(), Role::User, &Origin::unknown(client())).await.unwrap_err()
     };
     assert!(matches!(refused(|| CreateUserError::UsernameTaken).await, RegisterError::UsernameTaken));
     assert!(matches!(refused(|| CreateUserError::EmailTaken).await, RegisterError::EmailTaken));
@@ -97,6 +105,9 @@ async fn a_taken_name_or_address_is_told_apart() {
 async fn nothing_is_stored_while_too_many_passwords_are_hashed() {
     let mut hasher = MockPasswordHasher::new();
     hasher.expect_hash().once().returning(|_| Err(HashError::Overloaded));
-    let refused = service(MockUserRepository::new(), hasher).register(sound(), Role::User).await.unwrap_err();
+    let refused = service(MockUserRepository::new(), hasher)
+        .register(sound(), Role::User, &Origin::unknown(client()))
+        .await
+        .unwrap_err();
     assert!(matches!(refused, RegisterError::Overloaded));
 }

@@ -56,8 +56,8 @@ impl ApiKeyRepository for CachedKeys {
         let revoked = self.inner.revoke(owner, id, event).await;
         match revoked {
             Ok(true) => self.revocations.over(CredentialId::ApiKey(id)),
-            Ok(false) => {}
-            Err(_) => self.revocations.doubt(CredentialId::ApiKey(id)),
+            // It may have been revoked elsewhere a moment ago, or here, and the answer was lost.
+            Ok(false) | Err(_) => self.revocations.doubt(CredentialId::ApiKey(id)),
         }
         revoked
     }

@@ -4,6 +4,8 @@
 mod keys;
 mod revocations;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod users;
 

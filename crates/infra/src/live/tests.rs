@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::Unexpected;
+use domain::access::CredentialId;
 use domain::chat::{
     AcceptError, Acceptance, AcceptedTurn, Beat, Cancellation, ContextBudget, ConversationChoice, Course, EngineEvent,
     EngineStream, FinishReason, Followed, LiveTurns as _, MockChatEngine, MockReplicaLease, MockTurnJournal, NewTurn,
@@ -12,15 +13,15 @@ use domain::chat::{
 };
 use domain::clock::MockClock;
 use domain::conversation::{Answer, Metadata, MockTurnRepository, Question, TimeToLive, Turn, TurnKind, TurnState};
-use domain::id::{ConversationId, ReplicaId, SessionId, TurnId, UserId};
-use domain::session::SessionWatch as _;
+use domain::id::{ApiKeyId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
+use domain::session::CredentialWatch as _;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedSessions};
+use super::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedCredentials};
 
 const REPLICA: ReplicaId = ReplicaId::from_uuid(Uuid::from_u128(4));
 const TURN: TurnId = TurnId::from_uuid(Uuid::from_u128(1));
@@ -151,11 +152,11 @@ impl Ports {
 }
 
 /// A heart that beats for the runner.
-async fn heart(runner: &LiveRunner, leases: Arc<MockReplicaLease>, sessions: WatchedCredentials) -> Heartbeat {
+async fn heart(runner: &LiveRunner, leases: Arc<MockReplicaLease>, watched: WatchedCredentials) -> Heartbeat {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(chrono::DateTime::UNIX_EPOCH);
     let settings = HeartbeatSettings { lease: LEASE, tick: TICK };
-    let heart = Heartbeat::start(settings, REPLICA, leases, runner, sessions, Arc::new(clock)).await.unwrap();
+    let heart = Heartbeat::start(settings, REPLICA, leases, runner, watched, Arc::new(clock)).await.unwrap();
     // The first tick is due at once; what a test does comes after it.
     tokio::task::yield_now().await;
     heart
@@ -503,18 +504,21 @@ async fn a_question_takes_the_place_of_the_turn_it_interrupts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ended_elsewhere_is_told_with_the_beat() {
-    let mut ports = Ports::untouched();
-    let session = SessionId::from_uuid(Uuid::from_u128(7));
-    beating(&mut ports, |beat| Ok(News { ended: beat.credentials.clone(), ..News::default() }));
-    let (runner, leases) = ports.runner();
-    let sessions = WatchedCredentials::default();
-    let _heart = heart(&runner, leases, sessions.clone()).await;
-    let begun = Instant::now();
-    let mut watch = sessions.ended(session);
-    assert!((&mut watch).now_or_never().is_none());
-    watch.await;
-    assert!(begun.elapsed() <= 2 * TICK, "{:?}", begun.elapsed());
+async fn what_ended_elsewhere_is_told_with_the_beat() {
+    let session = CredentialId::Session(SessionId::from_uuid(Uuid::from_u128(7)));
+    let key = CredentialId::ApiKey(ApiKeyId::from_uuid(Uuid::from_u128(8)));
+    for credential in [session, key] {
+        let mut ports = Ports::untouched();
+        beating(&mut ports, |beat| Ok(News { ended: beat.credentials.clone(), ..News::default() }));
+        let (runner, leases) = ports.runner();
+        let watched = WatchedCredentials::default();
+        let _heart = heart(&runner, leases, watched.clone()).await;
+        let begun = Instant::now();
+        let mut watch = watched.ended(credential);
+        assert!((&mut watch).now_or_never().is_none());
+        watch.await;
+        assert!(begun.elapsed() <= 2 * TICK, "{:?}", begun.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

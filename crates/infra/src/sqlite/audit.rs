@@ -36,12 +36,15 @@ impl AuditLog for Audit {
         let row = NewAuditRow::from(event);
         let times = i32::try_from(times).map_err(Unexpected::new)?;
         let count = move |connection: &mut SqliteConnection| {
-            diesel::insert_into(audit_events::table)
-                .values((audit_values!(audit_events, row), audit_events::count.eq(times)))
-                .on_conflict(audit_events::id)
-                .do_update()
-                .set(audit_events::count.eq(audit_events::count + times))
-                .execute(connection)
+            connection.transaction(|connection| {
+                let more = audit_events::count.eq(audit_events::count + times);
+                if diesel::update(audit_events::table.find(row.id)).set(more).execute(connection)? == 1 {
+                    return Ok(1);
+                }
+                // The table ignores a second row of an id, and whatever an upsert would do about it.
+                let values = (audit_values!(audit_events, row), audit_events::count.eq(times));
+                diesel::insert_into(audit_events::table).values(values).execute(connection)
+            })
         };
         self.writer.write(count).await?;
         Ok(())

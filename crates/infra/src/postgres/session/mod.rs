@@ -36,7 +36,8 @@ pub(super) fn end_of(
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::ended_at.is_null())
         .filter(look_up::is_in_time());
-    let mut ids: Vec<Id> = live.select(sessions::id).for_update().load(connection)?;
+    // In one order, so that two who end them at once do not wait for each other.
+    let mut ids: Vec<Id> = live.order(sessions::id).select(sessions::id).for_update().load(connection)?;
     ids.retain(|id| Some(*id) != keep);
     end(connection, &ids, reason)?;
     Ok(ids)
@@ -123,10 +124,14 @@ impl SessionRepository for Sessions {
         let event = NewAuditRow::from(event);
         let confirm = move |connection: &mut PgConnection| {
             connection.transaction(|connection| {
-                diesel::update(sessions::table.find(Id(id.as_uuid())).filter(sessions::ended_at.is_null()))
-                    .set(sessions::authenticated_at.eq(now))
-                    .execute(connection)?;
-                audit::store(connection, &event)
+                let live = sessions::table
+                    .find(Id(id.as_uuid()))
+                    .filter(sessions::ended_at.is_null())
+                    .filter(look_up::is_in_time());
+                if diesel::update(live).set(sessions::authenticated_at.eq(now)).execute(connection)? == 1 {
+                    audit::store(connection, &event)?;
+                }
+                Ok(())
             })
         };
         Ok(self.0.run(confirm).await?)

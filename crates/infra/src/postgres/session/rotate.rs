@@ -52,7 +52,7 @@ pub(super) fn rotate(connection: &mut PgConnection, exchange: &ExchangeRow) -> Q
     let Some(id) = token.select(refresh_tokens::session_id).first::<Id>(connection).optional()? else {
         return Ok(RotationRow::Refused);
     };
-    sessions::table.find(id).select(sessions::id).for_update().first::<Id>(connection)?;
+    sessions::table.find(id).select(sessions::id).for_update().first::<Id>(connection).optional()?;
     let Some(session) = usable(connection, id)? else { return Ok(RotationRow::Refused) };
 
     let is_in_grace = sql::<Bool>("coalesce(used_at > now() - ")

@@ -32,8 +32,10 @@ struct NewProfile {
 }
 
 impl NewProfile {
-    const fn says_something(&self) -> bool {
-        self.username.is_some() || self.email.is_some()
+    /// Whether an account that has this name and this address would be another.
+    fn changes(&self, username: &str, email: &str) -> bool {
+        let differs = |new: &Option<String>, old| new.as_deref().is_some_and(|new| new != old);
+        differs(&self.username, username) || differs(&self.email, email)
     }
 }
 
@@ -103,7 +105,9 @@ impl UserRepository for Users {
         };
         let update = move |connection: &mut PgConnection| {
             connection.transaction(|connection| {
-                if change.says_something() {
+                let details = users::table.find(id).select((users::username, users::email));
+                let before = details.for_no_key_update().first::<(String, String)>(connection).optional()?;
+                if before.is_some_and(|(username, email)| change.changes(&username, &email)) {
                     diesel::update(users::table.find(id)).set(&change).execute(connection)?;
                     audit::store(connection, &event)?;
                 }

@@ -18,12 +18,11 @@ pub(super) fn set_role(
     role: Role,
     event: &NewAuditRow,
 ) -> QueryResult<RightsChange> {
-    let admins = hold_admins(connection)?;
-    let current = users::table.find(id).select(users::role).for_update().first::<String>(connection).optional()?;
-    match current {
+    let held = hold(connection, id)?;
+    match held.iter().find(|account| account.id == id) {
         None => Ok(RightsChange::NotFound),
-        Some(current) if current == role.as_str() => Ok(RightsChange::Unchanged),
-        Some(_) if admins == [id] => Ok(RightsChange::LastAdmin),
+        Some(account) if account.role == role.as_str() => Ok(RightsChange::Unchanged),
+        Some(_) if is_last_admin(id, &held) => Ok(RightsChange::LastAdmin),
         Some(_) => {
             diesel::update(users::table.find(id)).set(users::role.eq(role.as_str())).execute(connection)?;
             let ended = session::end_of(connection, id, None, EndReason::RoleChanged)?;
@@ -40,12 +39,11 @@ pub(super) fn set_active(
     is_active: bool,
     event: &NewAuditRow,
 ) -> QueryResult<RightsChange> {
-    let admins = hold_admins(connection)?;
-    let current = users::table.find(id).select(users::is_active).for_update().first::<bool>(connection).optional()?;
-    match current {
+    let held = hold(connection, id)?;
+    match held.iter().find(|account| account.id == id) {
         None => Ok(RightsChange::NotFound),
-        Some(current) if current == is_active => Ok(RightsChange::Unchanged),
-        Some(_) if admins == [id] => Ok(RightsChange::LastAdmin),
+        Some(account) if account.is_active == is_active => Ok(RightsChange::Unchanged),
+        Some(_) if is_last_admin(id, &held) => Ok(RightsChange::LastAdmin),
         Some(_) => {
             diesel::update(users::table.find(id)).set(users::is_active.eq(is_active)).execute(connection)?;
             audit::store(connection, event)?;
@@ -59,7 +57,7 @@ pub(super) fn set_active(
 fn stop(connection: &mut PgConnection, id: Id) -> QueryResult<Vec<CredentialId>> {
     let sessions = session::end_of(connection, id, None, EndReason::Disabled)?;
     let keys = api_keys::table.filter(api_keys::user_id.eq(id)).filter(api_keys::revoked_at.is_null());
-    let keys: Vec<Id> = keys.select(api_keys::id).load(connection)?;
+    let keys: Vec<Id> = keys.filter(api_keys::expires_at.gt(now)).select(api_keys::id).load(connection)?;
     let running = turns::table
         .filter(turns::user_id.eq(id))
         .filter(turns::status.eq("running"))
@@ -70,10 +68,25 @@ fn stop(connection: &mut PgConnection, id: Id) -> QueryResult<Vec<CredentialId>>
     Ok(sessions.into_iter().map(session_id).chain(keys).collect())
 }
 
-/// The active administrators, whom nobody else can change until the transaction ends.
-fn hold_admins(connection: &mut PgConnection) -> QueryResult<Vec<Id>> {
-    let admins = users::table.filter(users::role.eq(Role::Admin.as_str())).filter(users::is_active);
-    admins.order(users::id).select(users::id).for_update().load(connection)
+/// What an account may do now.
+#[derive(Queryable)]
+struct Account {
+    id: Id,
+    role: String,
+    is_active: bool,
+}
+
+/// The account and the active administrators, whom nobody else can change until the transaction ends. All of them are
+/// taken at once and in one order, so that two who change them do not wait for each other.
+fn hold(connection: &mut PgConnection, id: Id) -> QueryResult<Vec<Account>> {
+    let is_admin = users::role.eq(Role::Admin.as_str()).and(users::is_active);
+    let concerned = users::table.filter(users::id.eq(id).or(is_admin)).order(users::id);
+    concerned.select((users::id, users::role, users::is_active)).for_update().load(connection)
+}
+
+fn is_last_admin(id: Id, held: &[Account]) -> bool {
+    let mut admins = held.iter().filter(|account| account.role == Role::Admin.as_str() && account.is_active);
+    admins.next().is_some_and(|admin| admin.id == id) && admins.next().is_none()
 }
 
 fn session_id(id: Id) -> CredentialId {

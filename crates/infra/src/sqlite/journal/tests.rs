@@ -33,7 +33,8 @@ fn store() -> (TempDir, SqliteConnection) {
     migrations::apply(&mut connection).unwrap();
     let rows = format!(
         "INSERT INTO users (id, username, hashed_password, email, account_created) VALUES ('{USER}', 'a', '', 'a', 0);
-         INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ('{SESSION}', '{USER}', 0, 0)"
+         INSERT INTO sessions (id, user_id, created_at, expires_at, last_seen_at, idle_seconds, authenticated_at)
+         VALUES ('{SESSION}', '{USER}', 0, 0, 0, 0, 0)"
     );
     connection.batch_execute(&rows).unwrap();
     (directory, connection)

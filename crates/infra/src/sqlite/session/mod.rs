@@ -137,10 +137,12 @@ impl SessionRepository for Sessions {
         let now = Time(self.clock.now());
         let confirm = move |connection: &mut SqliteConnection| {
             connection.transaction(|connection| {
-                diesel::update(sessions::table.find(Id(id.as_uuid())).filter(sessions::ended_at.is_null()))
-                    .set(sessions::authenticated_at.eq(now))
-                    .execute(connection)?;
-                audit::store(connection, &event)
+                let live =
+                    sessions::table.find(Id(id.as_uuid())).filter(sessions::ended_at.is_null()).filter(is_in_time(now));
+                if diesel::update(live).set(sessions::authenticated_at.eq(now)).execute(connection)? == 1 {
+                    audit::store(connection, &event)?;
+                }
+                Ok(())
             })
         };
         Ok(self.writer.write(confirm).await?)

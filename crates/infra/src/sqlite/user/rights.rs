@@ -59,7 +59,7 @@ pub(super) fn set_active(
 fn stop(connection: &mut SqliteConnection, id: Id, now: Time) -> QueryResult<Vec<CredentialId>> {
     let sessions = session::end_of(connection, id, None, EndReason::Disabled, now)?;
     let keys = api_keys::table.filter(api_keys::user_id.eq(id)).filter(api_keys::revoked_at.is_null());
-    let keys: Vec<Id> = keys.select(api_keys::id).load(connection)?;
+    let keys: Vec<Id> = keys.filter(api_keys::expires_at.gt(now)).select(api_keys::id).load(connection)?;
     let running = turns::table
         .filter(turns::user_id.eq(id))
         .filter(turns::status.eq("running"))
