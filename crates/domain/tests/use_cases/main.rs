@@ -20,6 +20,7 @@ use domain::clock::MockClock;
 use domain::conversation::{Metadata, TimeToLive};
 use domain::id::{ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::Principal;
+use domain::throttle::StreamPermit;
 use domain::user::{Role, User};
 use uuid::Uuid;
 
@@ -93,5 +94,6 @@ fn plan() -> TurnPlan {
         sampling: Sampling::default(),
         on_busy: OnBusy::Reject,
         on_disconnect: OnDisconnect::Continue,
+        permit: StreamPermit::uncounted(),
     }
 }
