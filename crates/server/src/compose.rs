@@ -62,7 +62,8 @@ pub async fn compose(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
-    let Limits { attempts, gate, turns: turn_limits } = limits::compose(rate_limit, clock.clone());
+    let Limits { attempts, gate, turns: turn_limits } =
+        limits::compose(rate_limit, &translate::argon2(&auth.argon2), clock.clone());
     let hasher = password_hasher(auth)?;
     let (vault, algorithm) = (open_vault(secret)?, auth.algorithm.get());
     let rotation = KeyRotationService::new(store.signing_keys.clone(), vault.clone(), algorithm);

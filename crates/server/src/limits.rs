@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::middleware::ToldLimiter;
 use domain::clock::Clock;
 use domain::throttle::{LoginGate, LoginThrottle, RateLimiter, StreamLimiter, TurnLimits, Unlimited};
+use infra::crypto::Argon2Settings;
 use infra::throttle::{AccountThrottle, AttemptLimiter, StreamCounts};
 
 use crate::settings::RateLimitSettings;
@@ -21,10 +22,13 @@ pub struct Limits {
     pub turns: TurnLimits,
 }
 
-/// The limits that the settings say. It must run inside the main runtime.
-pub fn compose(settings: &RateLimitSettings, clock: Arc<dyn Clock>) -> Limits {
+/// The limits that the settings say. How many passwords there is room for does not depend on whether clients are
+/// limited. It must run inside the main runtime.
+pub fn compose(settings: &RateLimitSettings, hashing: &Argon2Settings, clock: Arc<dyn Clock>) -> Limits {
+    let room = hashing.concurrency + hashing.queue;
     if !settings.enabled {
-        return Limits { attempts: Arc::new(Unlimited), gate: LoginGate::open(), turns: TurnLimits::none() };
+        let gate = LoginGate::open().with_room_for(room);
+        return Limits { attempts: Arc::new(Unlimited), gate, turns: TurnLimits::none() };
     }
     let attempts: Arc<dyn RateLimiter> =
         Arc::new(ToldLimiter::new(AttemptLimiter::start(translate::attempts(settings))));
@@ -34,6 +38,6 @@ pub fn compose(settings: &RateLimitSettings, clock: Arc<dyn Clock>) -> Limits {
         Some(most) => Arc::new(StreamCounts::new(most)),
         None => Arc::new(Unlimited),
     };
-    let gate = LoginGate::new(attempts.clone(), accounts);
+    let gate = LoginGate::new(attempts.clone(), accounts).with_room_for(room);
     Limits { gate, turns: TurnLimits::new(attempts.clone(), streams), attempts }
 }

@@ -1,4 +1,4 @@
-//! Questions in a minute and answers at once, for each user (S43): over JSON, server-sent events and WebSockets.
+//! Questions in a minute and answers at once, for each user (S43): whole, as events and over a socket.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -83,6 +83,7 @@ async fn s02_a_wrong_password_and_a_refused_registration_tell_what_is_left() {
     let mut ports = Ports { limiter: Some(allowing()), ..Ports::untouched() };
     ports.users.expect_find_for_login().returning(|_| Ok(Some((user(), HashedPassword::new("$argon2id$…")))));
     ports.hasher.expect_verify().returning(|_, _| Ok(Verification::Mismatch));
+    ports.audit.expect_record().once().returning(|_| Ok(()));
     let reply = ports.server().send(login()).await;
     assert_eq!(reply.status, 400);
     tells(&reply, "login", 7);

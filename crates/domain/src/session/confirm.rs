@@ -6,7 +6,7 @@ use super::{Client, SessionRepository};
 use crate::Unexpected;
 use crate::access::Principal;
 use crate::audit::{AuditKind, AuditTrail, Origin};
-use crate::throttle::{LoginGate, Throttled};
+use crate::throttle::{LoginGate, NotAdmitted, Throttled};
 use crate::user::{HashError, Password, PasswordHasher, UserRepository, Verification};
 
 /// Why a password that was given again did not count.
@@ -20,7 +20,7 @@ pub enum ConfirmError {
     Overloaded,
     /// Too many attempts from that address, or with that account.
     #[error(transparent)]
-    Throttled(#[from] Throttled),
+    Throttled(Throttled),
     /// A port failed.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -80,9 +80,10 @@ impl ConfirmationService {
         let outcome = self.compare(caller, password, client).await;
         match &outcome {
             Ok(()) => admission.succeeded().await,
-            Err(ConfirmError::WrongPassword) => drop(admission),
-            Err(ConfirmError::Overloaded | ConfirmError::Throttled(_) | ConfirmError::Unexpected(_)) => {
-                admission.came_to_nothing().await;
+            Err(ConfirmError::Overloaded) => admission.came_to_nothing().await,
+            // A store that fails may do so after the comparison, and must not make guesses free.
+            Err(ConfirmError::WrongPassword | ConfirmError::Throttled(_) | ConfirmError::Unexpected(_)) => {
+                drop(admission);
             }
         }
         outcome
@@ -103,6 +104,15 @@ impl ConfirmationService {
             return Err(ConfirmError::WrongPassword);
         }
         Ok(())
+    }
+}
+
+impl From<NotAdmitted> for ConfirmError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::Throttled(throttled) => Self::Throttled(throttled),
+            NotAdmitted::Overloaded => Self::Overloaded,
+        }
     }
 }
 

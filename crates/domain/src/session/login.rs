@@ -9,7 +9,7 @@ use super::{
 use crate::Unexpected;
 use crate::audit::{AuditKind, AuditTrail, Origin};
 use crate::id::{IdGenerator, SessionId};
-use crate::throttle::{LoginGate, Throttled};
+use crate::throttle::{LoginGate, NotAdmitted, Throttled};
 use crate::user::{HashError, HashedPassword, Password, PasswordHasher, User, UserRepository, Username, Verification};
 
 /// What somebody who wants to log in tells.
@@ -56,7 +56,7 @@ pub enum LoginError {
     Overloaded,
     /// Too many attempts from that address, or with that account.
     #[error(transparent)]
-    Throttled(#[from] Throttled),
+    Throttled(Throttled),
     /// A port failed.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -134,9 +134,10 @@ impl LoginService {
         let outcome = self.compare(credentials, client).await;
         match &outcome {
             Ok(_) => admission.succeeded().await,
-            Err(LoginError::InvalidCredentials) => drop(admission),
-            Err(LoginError::Overloaded | LoginError::Throttled(_) | LoginError::Unexpected(_)) => {
-                admission.came_to_nothing().await;
+            Err(LoginError::Overloaded) => admission.came_to_nothing().await,
+            // A store that fails may do so after the comparison, and must not make guesses free.
+            Err(LoginError::InvalidCredentials | LoginError::Throttled(_) | LoginError::Unexpected(_)) => {
+                drop(admission);
             }
         }
         outcome
@@ -204,6 +205,15 @@ impl LoginService {
             self.ports.users.upgrade_hash(user.id, old, new).await?;
         }
         Ok(())
+    }
+}
+
+impl From<NotAdmitted> for LoginError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::Throttled(throttled) => Self::Throttled(throttled),
+            NotAdmitted::Overloaded => Self::Overloaded,
+        }
     }
 }
 

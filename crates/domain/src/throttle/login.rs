@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,11 +43,26 @@ pub trait LoginThrottle: Send + Sync {
     async fn forget(&self, account: &AccountKey);
 }
 
+/// Why an attempt was not admitted. Nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// There were too many from that address, or with that account.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// There are too many at this moment, whoever makes them.
+    #[error("too many passwords are being compared")]
+    Overloaded,
+}
+
 /// What every attempt to tell a password passes first: its address's limit, then its account's.
+///
+/// Those that come when as many are under way as there is room for are refused before the store is asked anything: a
+/// flood of logins would otherwise stand before everybody else there.
 #[derive(Clone)]
 pub struct LoginGate {
     limiter: Arc<dyn RateLimiter>,
     throttle: Arc<dyn LoginThrottle>,
+    room: Arc<AtomicUsize>,
 }
 
 /// An attempt that may be made, and is charged. Whoever drops it lets the charge stand: the password was wrong, or
@@ -55,12 +71,23 @@ pub struct LoginGate {
 pub struct Admission {
     throttle: Arc<dyn LoginThrottle>,
     account: AccountKey,
+    _place: Place,
 }
+
+/// One attempt that is under way.
+struct Place(Arc<AtomicUsize>);
 
 impl LoginGate {
     /// The gate over these ports.
     pub fn new(limiter: Arc<dyn RateLimiter>, throttle: Arc<dyn LoginThrottle>) -> Self {
-        Self { limiter, throttle }
+        Self { limiter, throttle, room: Arc::new(AtomicUsize::new(usize::MAX)) }
+    }
+
+    /// The same, where so many attempts may be under way at once: as many as are compared, and wait to be.
+    #[must_use]
+    pub fn with_room_for(mut self, attempts: usize) -> Self {
+        self.room = Arc::new(AtomicUsize::new(attempts));
+        self
     }
 
     /// A gate that is always open.
@@ -69,14 +96,15 @@ impl LoginGate {
     }
 
     /// Admits an attempt with that account's password, from that address if it is known.
-    pub async fn admit(&self, ip: Option<IpAddr>, username: &str) -> Result<Admission, Throttled> {
+    pub async fn admit(&self, ip: Option<IpAddr>, username: &str) -> Result<Admission, NotAdmitted> {
         if let Some(ip) = ip {
             self.limiter.check(Limit::Login, Counted::Address(ip)).await.admitted()?;
         }
+        let place = Place::taken_of(&self.room).ok_or(NotAdmitted::Overloaded)?;
         let account = AccountKey::of(username);
         let charged = self.throttle.charge(&account).await;
         charged.map_err(|retry_after| Throttled { by: Limit::Account, retry_after })?;
-        Ok(Admission { throttle: self.throttle.clone(), account })
+        Ok(Admission { throttle: self.throttle.clone(), account, _place: place })
     }
 }
 
@@ -86,9 +114,22 @@ impl Admission {
         self.throttle.forget(&self.account).await;
     }
 
-    /// No password was compared, because of a failure of ours.
+    /// No password was compared, for there was no room for it.
     pub async fn came_to_nothing(self) {
         self.throttle.discharge(&self.account).await;
+    }
+}
+
+impl Place {
+    fn taken_of(room: &Arc<AtomicUsize>) -> Option<Self> {
+        let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(1));
+        taken.is_ok().then(|| Self(room.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

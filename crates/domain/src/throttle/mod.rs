@@ -12,7 +12,7 @@ mod unlimited;
 
 pub use failures::Failures;
 pub use limiter::{Counted, Decision, Limit, Quota, RateLimiter, Throttled};
-pub use login::{AccountKey, Admission, LoginGate, LoginThrottle};
+pub use login::{AccountKey, Admission, LoginGate, LoginThrottle, NotAdmitted};
 pub use streams::{StreamLimiter, StreamPermit, TooManyStreams};
 pub use turns::TurnLimits;
 pub use unlimited::Unlimited;

@@ -87,8 +87,12 @@ fn caller() -> Principal {
 }
 
 fn audit() -> AuditTrail {
+    audit_that(|| Ok(()))
+}
+
+fn audit_that(records: fn() -> Result<(), Unexpected>) -> AuditTrail {
     let mut log = MockAuditLog::new();
-    log.expect_record().returning(|_| Ok(()));
+    log.expect_record().returning(move |_| records());
     AuditTrail::new(Arc::new(log), clock(), ids())
 }
 
@@ -185,7 +189,7 @@ async fn attempt(logins: &LoginService, name: &str, password: &str) -> Option<Re
         Err(LoginError::InvalidCredentials) => Some(Ok("wrong")),
         Err(LoginError::Overloaded) => Some(Ok("overloaded")),
         Err(LoginError::Throttled(throttled)) => Some(Err(throttled.retry_after)),
-        Err(LoginError::Unexpected(error)) => panic!("{error}"),
+        Err(LoginError::Unexpected(_)) => Some(Ok("failed")),
     }
 }
 
@@ -251,6 +255,34 @@ async fn an_attempt_that_was_not_compared_is_not_held_against_anybody() {
         assert_eq!(attempt(&logins, "ada", "!").await, Some(Ok("overloaded")));
     }
     assert_eq!(attempt(&logins, "ada", PASSWORD).await, None);
+}
+
+#[tokio::test]
+async fn s03_a_store_that_fails_makes_no_guess_free() {
+    let throttle = Arc::<Throttle>::default();
+    let failing = audit_that(|| Err(Unexpected::unavailable("the store is down")));
+    let ports = LoginPorts { audit: failing, ..login_ports(users(), hasher()) };
+    let logins = LoginService::new(ports, POLICY).behind(gate(&throttle));
+    for _ in 0..5 {
+        assert_eq!(attempt(&logins, "ada", "guess").await, Some(Ok("failed")));
+    }
+    assert_eq!(attempt(&logins, "ada", "guess").await, Some(Err(SECOND)));
+}
+
+#[tokio::test]
+async fn s05_an_attempt_for_which_there_is_no_room_asks_nobody_anything_and_is_not_charged() {
+    let throttle = Arc::<Throttle>::default();
+    let gate = gate(&throttle).with_room_for(1);
+    let ports = login_ports(MockUserRepository::new(), MockPasswordHasher::new());
+    let logins = LoginService::new(ports, POLICY).behind(gate.clone());
+    let under_way = gate.admit(None, "bob").await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(attempt(&logins, "ada", "guess").await, Some(Ok("overloaded")));
+    }
+    assert_eq!(throttle.failures.lock().unwrap().len(), 1, "only bob's");
+    drop(under_way);
+    gate.admit(None, "ada").await.unwrap().succeeded().await;
+    assert!(gate.admit(None, "ada").await.is_ok(), "there is room again");
 }
 
 #[tokio::test]
