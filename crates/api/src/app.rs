@@ -5,7 +5,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
 use tracing_actix_web::TracingLogger;
 
-use crate::middleware::{RequestSpan, envelope, identify, measure};
+use crate::middleware::{RequestSpan, envelope, identify, measure, tell_limits};
 use crate::routes;
 use crate::services::{ApiSettings, Services};
 
@@ -28,6 +28,7 @@ pub fn app(
     App::new()
         .configure(configure(services, settings))
         .wrap(from_fn(envelope))
+        .wrap(from_fn(tell_limits))
         .wrap(from_fn(measure))
         .wrap(TracingLogger::<RequestSpan>::new())
         .wrap(from_fn(identify))

@@ -36,5 +36,6 @@ mod services;
 
 pub use app::{app, configure};
 pub use error::ErrorCode;
+pub use extract::TrustedProxies;
 pub use openapi::openapi;
 pub use services::{ApiSettings, Browser, Build, Metrics, Services};

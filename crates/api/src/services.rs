@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::error::ApiError;
+use crate::extract::TrustedProxies;
 
 /// The use cases and ports that the routes need.
 #[derive(Clone)]
@@ -73,6 +74,8 @@ pub struct ApiSettings {
     pub body_timeout: Duration,
     /// What `/version` says.
     pub version: Build,
+    /// Who may say where a request comes from.
+    pub trusted_proxies: TrustedProxies,
     /// How long a WebSocket may take nothing before it is given up. (Readers of server-sent events are the socket's
     /// business: see the server's `socket`.)
     pub stall: Duration,

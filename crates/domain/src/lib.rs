@@ -16,6 +16,7 @@
 //! | [`audit`] | who did what to whom |
 //! | [`conversation`] | conversations and their turns, and reading them |
 //! | [`chat`] | the request that defines Colloquy: a question, its context, an engine, an answer |
+//! | [`throttle`] | how much is done for one caller: attempts, logins to one account, answers at once |
 //! | [`usage`] | what turns took, by day and by model; what that costs; how much somebody may have |
 //! | [`id`], [`clock`], [`page`], [`text`], [`unexpected`], [`health`] | what all of them share |
 //! | `contract` | (feature `contract`) the suite that every store must pass |
@@ -51,6 +52,7 @@ pub mod page;
 pub mod session;
 pub mod signing;
 pub mod text;
+pub mod throttle;
 pub mod unexpected;
 pub mod usage;
 pub mod user;

@@ -9,6 +9,7 @@
 //! | [`live`] | running turns: their tasks, their timers, the lease of this process |
 //! | [`crypto`] | password hashing and access tokens |
 //! | [`engines`] | whatever answers questions |
+//! | [`throttle`] | what callers have used up of their limits |
 //! | [`clock`], [`ids`] | time and randomness |
 
 pub mod cache;
@@ -21,3 +22,4 @@ pub mod postgres;
 mod sql;
 pub mod sqlite;
 pub mod store;
+pub mod throttle;

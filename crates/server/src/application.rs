@@ -80,6 +80,7 @@ impl Application {
                 version: env!("CARGO_PKG_VERSION"),
                 commit: option_env!("COLLOQUY_COMMIT"),
             },
+            trusted_proxies: settings.trusted_proxies.iter().map(|network| network.get()).collect(),
             stall,
             browser: translate::browser(settings.public_url.as_str()),
             metrics: token.zip(measured).map(|(token, render)| Metrics { token, render }),

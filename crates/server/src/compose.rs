@@ -27,6 +27,7 @@ use infra::store::{self, Opener, Store, StoreSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 
+use crate::limits::{self, Limits};
 use crate::settings::{AuthSettings, Configuration, DatabaseUrl, EngineKind, Environment, Settings};
 use crate::signing_secret::create_data_dir;
 use crate::start_error::StartError;
@@ -61,6 +62,8 @@ pub async fn compose(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
+    let Limits { attempts, gate, turns: turn_limits } =
+        limits::compose(rate_limit, &translate::argon2(&auth.argon2), clock.clone());
     let hasher = password_hasher(auth)?;
     let (vault, algorithm) = (open_vault(secret)?, auth.algorithm.get());
     let rotation = KeyRotationService::new(store.signing_keys.clone(), vault.clone(), algorithm);
@@ -92,8 +95,10 @@ pub async fn compose(
     let default_ttl = chat.default_ttl_days.time_to_live();
     let policy = ChatPolicy { replica, budget: translate::budget(chat), default_ttl };
     let registration =
-        RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone());
-    let confirmation = ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone());
+        RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone())
+            .limited_by(attempts);
+    let confirmation =
+        ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone()).behind(gate.clone());
     let key_authenticator = ApiKeyAuthenticator::new(keys.clone(), opaque.clone(), audit.clone());
     let login = LoginPorts {
         users: users.clone(),
@@ -104,14 +109,15 @@ pub async fn compose(
         ids: ids.clone(),
         audit: audit.clone(),
     };
-    let mut chat = ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy);
+    let mut chat = ChatService::new(Arc::new(runner.clone()), engine.clone(), clock.clone(), ids.clone(), policy)
+        .limited_by(turn_limits.clone());
     if let Some(limit) = translate::tokens_per_day(rate_limit) {
         let usage = Arc::new(CachedUsage::new(store.usage.clone(), USAGE_CACHE));
         chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage, clock.clone())));
     }
     let services = Services {
         registration: auth.registration_open.then(|| registration.clone()),
-        login: LoginService::new(login, translate::sessions(auth)),
+        login: LoginService::new(login, translate::sessions(auth)).behind(gate),
         refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),
         own_sessions: SessionService::new(sessions.clone(), audit.clone()),
         confirmation: confirmation.clone(),
@@ -144,7 +150,7 @@ pub async fn compose(
             default_ttl,
         ),
         chat,
-        reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock.clone()),
+        reading: ReadingService::new(store.turns, Arc::new(runner.clone()), clock.clone()).limited_by(turn_limits),
         usage: UsageService::new(store.usage, engine.clone(), engine_settings.prices.clone(), clock),
         watch: Arc::new(watched),
         store: store.health,

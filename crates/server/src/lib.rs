@@ -24,6 +24,7 @@ pub mod banner;
 pub mod cli;
 pub mod commands;
 pub mod compose;
+pub mod limits;
 pub mod metrics;
 mod patience;
 pub mod problem;

@@ -97,6 +97,7 @@ fn describe() {
     describe_gauge!("colloquy_tick_lag_seconds", Seconds, "How late the last beat began");
     describe_histogram!("colloquy_tick_seconds", Seconds, "How long the store took for a beat");
     describe_counter!("colloquy_tick_failures_total", Count, "Beats that the store did not take");
+    describe_counter!("colloquy_throttled_total", Count, "What was refused because it was too much, by limit");
     describe_gauge!("colloquy_pool_size", Count, "The most connections of a pool");
     describe_gauge!("colloquy_pool_in_use", Count, "Connections of a pool that are in use");
     describe_counter!("colloquy_pool_refused_total", Count, "Work that waited for a connection in vain");
@@ -110,5 +111,8 @@ fn describe() {
 fn begin_at_zero() {
     for counter in ["colloquy_turns_reaped_total", "colloquy_tick_failures_total"] {
         metrics::counter!(counter).increment(0);
+    }
+    for limit in ["login", "account", "registration", "turns", "streams"] {
+        metrics::counter!("colloquy_throttled_total", "limit" => limit).increment(0);
     }
 }

@@ -12,6 +12,7 @@ use infra::engines;
 use infra::postgres::PostgresSettings;
 use infra::sqlite::SqliteSettings;
 use infra::store::StoreSettings;
+use infra::throttle::AttemptLimits;
 
 use crate::settings::{
     Argon2Settings, AuthSettings, ChatSettings, Configuration, EngineKind, EngineSettings, OpenAiSettings,
@@ -51,6 +52,14 @@ pub fn argon2(settings: &Argon2Settings) -> crypto::Argon2Settings {
         parallelism: settings.parallelism.get(),
         concurrency: or_cores(settings.concurrency.count()),
         queue: settings.queue.count(),
+    }
+}
+
+pub fn attempts(settings: &RateLimitSettings) -> AttemptLimits {
+    AttemptLimits {
+        login: settings.login_per_minute.get(),
+        registration: settings.registration_per_minute.get(),
+        turns: settings.turns_per_minute.get(),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Every row of the table in docs/SECURITY.md that is shown from outside, a file for each.
 
 mod s01_same_answer;
+mod s02_login_bucket;
+mod s03_account_backoff;
+mod s04_forwarded_for;
+mod s05_login_flood;
 mod s08_fixation;
 mod s09_password_change;
 mod s10_recent_authentication;
@@ -27,5 +31,7 @@ mod s33_reading_changes_nothing;
 mod s35_socket_origin;
 mod s40_malformed_input;
 mod s43_tokens_per_day;
+mod s43_turn_limits;
 mod s45_audit;
 mod s45_insert_only;
+mod throttled;

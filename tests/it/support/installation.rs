@@ -46,7 +46,9 @@ impl Installation {
 
     /// One over that database.
     pub(crate) fn over(database: Database) -> Self {
-        let variables = [("COLLOQUY_PROFILE", "test"), ("PORT", "0"), ("DATABASE_URL", database.url())];
+        // Everybody here comes from one address, and asks more than anybody would; see `limited`.
+        let limits = ("COLLOQUY__RATE_LIMIT__ENABLED", "false");
+        let variables = [("COLLOQUY_PROFILE", "test"), ("PORT", "0"), ("DATABASE_URL", database.url()), limits];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             variables: variables.into(),
@@ -79,6 +81,11 @@ impl Installation {
         self.set("engine.kind", "scripted")
             .set("engine.scripted.tokens", tokens)
             .set("engine.scripted.token_ms", gap_ms)
+    }
+
+    /// The same, where clients are limited as they are by default.
+    pub(crate) fn limited(self) -> Self {
+        self.set("rate_limit.enabled", true)
     }
 
     /// The same, where what is left of a dead server is noticed as soon as the settings allow. Not for tests with

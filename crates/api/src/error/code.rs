@@ -73,7 +73,8 @@ codes! {
     UnknownModel = "unknown_model", UNPROCESSABLE_ENTITY, "There is no such model";
     ConversationRequired = "conversation_required", UNPROCESSABLE_ENTITY, "A conversation must be named";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key was used for another request";
-    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many turns at once";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many answers at once";
     QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, "The quota is used up";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     EngineError = "engine_error", BAD_GATEWAY, "The engine failed";

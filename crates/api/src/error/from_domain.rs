@@ -2,10 +2,11 @@
 
 use domain::Unexpected;
 use domain::api_key::CreateKeyError;
-use domain::chat::{AcceptError, AskError};
+use domain::chat::{AcceptError, AskError, ReadError};
 use domain::conversation::{CreateError, Failure};
 use domain::page::ListError;
 use domain::session::{AuthenticateError, ConfirmError, LoginError, RefreshError, TokenError};
+use domain::throttle::{Throttled, TooManyStreams};
 use domain::user::{AdministrationError, ChangePasswordError, ChangeProfileError, CreateAccountError, RegisterError};
 
 use super::{ApiError, ErrorCode, FieldError};
@@ -35,6 +36,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::EmailTaken => {
                 Self::new(ErrorCode::EmailTaken, "There is an account with that e-mail address.")
             }
+            RegisterError::Throttled(throttled) => throttled.into(),
             RegisterError::Overloaded => Self::overloaded(),
             RegisterError::Unexpected(source) => source.into(),
         }
@@ -47,6 +49,7 @@ impl From<LoginError> for ApiError {
             LoginError::InvalidCredentials => {
                 Self::new(ErrorCode::InvalidGrant, "The username or the password is wrong.")
             }
+            LoginError::Throttled(throttled) => throttled.into(),
             LoginError::Overloaded => Self::overloaded(),
             LoginError::Unexpected(source) => source.into(),
         }
@@ -69,6 +72,7 @@ impl From<ConfirmError> for ApiError {
     fn from(error: ConfirmError) -> Self {
         match error {
             ConfirmError::WrongPassword => Self::new(ErrorCode::WrongPassword, "That is not your password."),
+            ConfirmError::Throttled(throttled) => throttled.into(),
             ConfirmError::Overloaded => Self::overloaded(),
             ConfirmError::Unexpected(source) => source.into(),
         }
@@ -157,6 +161,31 @@ impl From<AuthenticateError> for ApiError {
     }
 }
 
+impl From<Throttled> for ApiError {
+    /// Which limit it was is not told: that an account is watched would say that somebody tries its password.
+    fn from(Throttled { by: _, retry_after }: Throttled) -> Self {
+        Self::new(ErrorCode::RateLimited, "Too much in too short a time. Wait before you try again.")
+            .retry_after(1)
+            .retry_after_at_least(Some(retry_after))
+    }
+}
+
+impl From<TooManyStreams> for ApiError {
+    fn from(_: TooManyStreams) -> Self {
+        let detail = "As many answers are made or read for you as may be at once. Wait until one has ended.";
+        Self::new(ErrorCode::TooManyStreams, detail).retry_after(1)
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooManyStreams(error) => error.into(),
+            ReadError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
 impl From<ListError> for ApiError {
     fn from(error: ListError) -> Self {
         match error {
@@ -213,6 +242,8 @@ impl From<AskError> for ApiError {
                 let detail = "You have used the tokens that you may have in a day. There are more after midnight, UTC.";
                 Self::new(ErrorCode::QuotaExceeded, detail).retry_after_at_least(Some(retry_after))
             }
+            AskError::Throttled(throttled) => throttled.into(),
+            AskError::TooManyStreams(error) => error.into(),
             AskError::Refused(refusal) => refusal.into(),
             AskError::EngineFailed { turn_id, failure, retry_after } => {
                 Self::engine_failed(failure).with_turn(turn_id).retry_after_at_least(retry_after)

@@ -125,10 +125,8 @@ impl ApiError {
         self
     }
 
-    /// Whole seconds, rounded up, so that nobody comes back too early.
     pub(crate) fn retry_after_at_least(mut self, wait: Option<Duration>) -> Self {
-        let seconds = wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-        self.retry_after = seconds.max(self.retry_after);
+        self.retry_after = wait.map(whole_seconds).max(self.retry_after);
         self
     }
 
@@ -160,6 +158,11 @@ impl ApiError {
         self.header = Some(Box::new((WWW_AUTHENTICATE, HeaderValue::from_static(challenge))));
         self
     }
+}
+
+/// Rounded up, so that nobody comes back too early.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl fmt::Display for ApiError {

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -120,11 +121,13 @@ impl ApiError {
     }
 }
 
-/// RFC 6749 §5.2 knows no error for a server's own failures; those of §4.1.2.1 are used for them.
+/// RFC 6749 §5.2 knows no error for a server's own failures, nor for its limits; those of §4.1.2.1 are used for them.
 fn oauth_error(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidGrant | ErrorCode::UnsupportedGrantType => code.as_str(),
-        code if code.status() == actix_web::http::StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        code if matches!(code.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+            "temporarily_unavailable"
+        }
         code if code.status().is_server_error() => "server_error",
         _ => "invalid_request",
     }

@@ -19,6 +19,7 @@ mod validation;
 pub(crate) use body::{Body, MediaType};
 pub(crate) use caller::{Caller, SUBPROTOCOL, SocketCaller, bearer_token};
 pub(crate) use choice::{on_busy, on_disconnect};
+pub use client::TrustedProxies;
 pub(crate) use client::client_of;
 pub(crate) use form::Form;
 pub(crate) use idempotency::idempotency_claim;

@@ -12,7 +12,7 @@ use crate::routes;
 pub(crate) use parameters::{ListParameters, UsageParameters};
 pub(crate) use responses::{
     Closed, Conflict, CrossSite, EngineFailures, Failures, Forbidden, FormBody, Gone, InternalError, InvalidQuery,
-    JsonBody, Missing, NotReady, QuotaExceeded, Unauthenticated,
+    JsonBody, Missing, NotReady, RateLimited, Unauthenticated,
 };
 
 /// The document that `/openapi.json` serves (`OpenAPI` 3.1).

@@ -56,8 +56,11 @@ problems! {
     }
     /// Where a key can outlive what it stands for.
     Gone { "410": "`idempotency_key_gone`: the turn that the key made has been deleted or has expired" }
-    /// Where a quota is used up.
-    QuotaExceeded { "429": "`quota_exceeded`: the tokens of the day are used up; there are more after `Retry-After`" }
+    /// Where one may do so much and no more.
+    RateLimited {
+        "429": "`rate_limited`, `too_many_streams`, `quota_exceeded`: try again after `Retry-After`. `RateLimit` and `RateLimit-Policy` \
+                say, here and in other responses, where one stands",
+    }
     /// Of every operation that can fail.
     InternalError { "500": "`internal`" }
     /// Of every operation that needs the store.

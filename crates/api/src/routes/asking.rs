@@ -115,7 +115,7 @@ impl Asking {
                 Ok(events.respond(false))
             }
             Ok(Started::Replayed(turn)) => {
-                Ok(self.read_from_the_start(caller, self.reading.events_of(*turn, Position::START)))
+                Ok(self.read_from_the_start(caller, self.reading.events_of(*turn, Position::START).await?))
             }
             Err(AskError::Refused(AcceptError::InProgress { running })) => {
                 let read = self.reading.read(caller, running, Position::START).await?;

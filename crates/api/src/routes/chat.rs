@@ -12,7 +12,7 @@ use crate::events::EventBody;
 use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, on_busy, on_disconnect};
 use crate::openapi::{
-    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, QuotaExceeded, Unauthenticated,
+    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, RateLimited, Unauthenticated,
 };
 use crate::routes::asking::Asking;
 
@@ -94,7 +94,7 @@ pub(crate) struct ChatResponse {
         Missing,
         Conflict,
         Gone,
-        QuotaExceeded,
+        RateLimited,
         InternalError,
         EngineFailures,
     )

@@ -76,6 +76,12 @@ pub(crate) struct TokenResponse<'a> {
         (status = 408, description = "The body did not come in time", body = TokenProblem),
         (status = 413, description = "The body is too large", body = TokenProblem),
         (status = 415, description = "The body is no form", body = TokenProblem),
+        (
+            status = 429,
+            description = "Too many attempts: try again after `Retry-After`. `RateLimit` and `RateLimit-Policy` say, here \
+                           and in other responses, where one stands",
+            body = TokenProblem
+        ),
         (status = 500, description = "Internal error", body = TokenProblem),
         (status = 503, description = "Too many logins at once, or the store is not available", body = TokenProblem),
     )

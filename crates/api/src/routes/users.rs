@@ -1,14 +1,14 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use domain::audit::Origin;
-use domain::user::{NewAccount, RegistrationService, Role};
+use domain::user::{NewAccount, RegistrationService};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::dto::User;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{Body, client_of};
-use crate::openapi::{Closed, Conflict, Failures, JsonBody};
+use crate::openapi::{Closed, Conflict, Failures, JsonBody, RateLimited};
 
 /// Who wants an account. A role cannot be chosen.
 #[derive(Deserialize, ToSchema)]
@@ -34,7 +34,7 @@ pub(crate) struct Registration {
     operation_id = "register",
     tag = "accounts",
     request_body = Registration,
-    responses((status = 201, description = "Registered", body = User), JsonBody, Closed, Conflict, Failures)
+    responses((status = 201, description = "Registered", body = User), JsonBody, Closed, Conflict, RateLimited, Failures)
 )]
 pub(crate) async fn register(
     registration: Data<Option<RegistrationService>>,
@@ -46,6 +46,6 @@ pub(crate) async fn register(
     };
     let Registration { username, email, password } = body.json().await?;
     let account = NewAccount { username, email, password: password.into() };
-    let user = registration.register(account, Role::User, &Origin::unknown(client_of(&request))).await?;
+    let user = registration.sign_up(account, &Origin::unknown(client_of(&request))).await?;
     Ok(HttpResponse::Created().json(User::from(user)))
 }

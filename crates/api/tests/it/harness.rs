@@ -11,6 +11,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
+use api::middleware::ToldLimiter;
 use api::{ApiSettings, Browser, Build, Metrics, Services};
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
@@ -34,6 +35,10 @@ use domain::session::{
     VerifiedToken,
 };
 use domain::signing::MockPublishedKeys;
+use domain::throttle::{
+    LoginGate, LoginThrottle, MockLoginThrottle, MockRateLimiter, MockStreamLimiter, RateLimiter, StreamLimiter,
+    TurnLimits, Unlimited,
+};
 use domain::usage::{MockUsageRepository, Prices, TokensPerDay, UsageService};
 use domain::user::{
     AccountService, AdministrationService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role,
@@ -95,6 +100,10 @@ pub(crate) struct Ports {
     pub(crate) store: MockStoreHealth,
     pub(crate) registration_is_open: bool,
     pub(crate) browser: Browser,
+    pub(crate) limiter: Option<MockRateLimiter>,
+    pub(crate) throttle: Option<MockLoginThrottle>,
+    pub(crate) streams: Option<MockStreamLimiter>,
+    pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
 }
 
 impl Ports {
@@ -121,6 +130,10 @@ impl Ports {
             store: MockStoreHealth::new(),
             registration_is_open: true,
             browser: Browser::default(),
+            limiter: None,
+            throttle: None,
+            streams: None,
+            trusted_proxies: Vec::new(),
         }
     }
 
@@ -154,9 +167,21 @@ impl Ports {
             (Arc::new(self.opaque), Arc::new(self.keys), Arc::new(self.audit));
         let tickets = Arc::new(self.tickets);
         let audit = AuditTrail::new(log.clone(), clock.clone(), ids.clone());
+        let limiter: Arc<dyn RateLimiter> = match self.limiter {
+            Some(limiter) => Arc::new(ToldLimiter::new(Arc::new(limiter))),
+            None => Arc::new(Unlimited),
+        };
+        let throttle: Arc<dyn LoginThrottle> =
+            self.throttle.map_or_else(|| Arc::new(Unlimited) as Arc<dyn LoginThrottle>, |mock| Arc::new(mock));
+        let streams: Arc<dyn StreamLimiter> =
+            self.streams.map_or_else(|| Arc::new(Unlimited) as Arc<dyn StreamLimiter>, |mock| Arc::new(mock));
+        let gate = LoginGate::new(limiter.clone(), throttle);
+        let turn_limits = TurnLimits::new(limiter.clone(), streams);
         let registration =
-            RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone());
-        let confirmation = ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone());
+            RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone())
+                .limited_by(limiter);
+        let confirmation = ConfirmationService::new(users.clone(), sessions.clone(), hasher.clone(), audit.clone())
+            .behind(gate.clone());
         let login = LoginPorts {
             users: users.clone(),
             sessions: sessions.clone(),
@@ -169,13 +194,14 @@ impl Ports {
         let key_authenticator = ApiKeyAuthenticator::new(keys.clone(), opaque.clone(), audit.clone());
         let usage: Arc<_> = Arc::new(self.usage);
         let prices = Prices::try_from(vec!["large=2.50/10".to_owned()]).unwrap();
-        let mut chat = ChatService::new(Arc::new(self.runner), engine.clone(), clock.clone(), ids.clone(), policy);
+        let mut chat = ChatService::new(Arc::new(self.runner), engine.clone(), clock.clone(), ids.clone(), policy)
+            .limited_by(turn_limits.clone());
         if let Some(limit) = self.tokens_per_day {
             chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage.clone(), clock.clone())));
         }
         let services = Services {
             registration: self.registration_is_open.then(|| registration.clone()),
-            login: LoginService::new(login, POLICY),
+            login: LoginService::new(login, POLICY).behind(gate),
             refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),
             own_sessions: SessionService::new(sessions.clone(), audit.clone()),
             confirmation: confirmation.clone(),
@@ -208,7 +234,7 @@ impl Ports {
                 default_ttl,
             ),
             chat,
-            reading: ReadingService::new(turns, Arc::new(self.live), clock.clone()),
+            reading: ReadingService::new(turns, Arc::new(self.live), clock.clone()).limited_by(turn_limits),
             usage: UsageService::new(usage, engine, prices, clock),
             watch: Arc::new(self.watch),
             store: Arc::new(self.store),
@@ -223,6 +249,7 @@ impl Ports {
                 max_body_bytes: MAX_BODY_BYTES,
                 body_timeout: Duration::from_secs(15),
                 version,
+                trusted_proxies: self.trusted_proxies.into_iter().collect(),
                 stall: Duration::from_secs(2),
                 browser: self.browser,
                 metrics: Some(metrics),

@@ -25,7 +25,7 @@ pub use journal::{
 };
 pub use lease::{Beat, Cancellation, Course, Followed, Following, News, ReplicaLease};
 pub use plan::{OnBusy, OnDisconnect, TurnPlan};
-pub use reading::{Read, ReadingService};
+pub use reading::{Read, ReadError, ReadingService};
 pub use runner::{
     Finished, LiveTurns, RunningTurn, Started, TurnEvent, TurnEventKind, TurnEvents, TurnReader, TurnRunner,
 };

@@ -2,6 +2,7 @@ use chrono::{DateTime, Utc};
 
 use super::{AcceptedTurn, EngineRequest, Generation, NewTurn, PastTurn, Sampling, select_context};
 use crate::conversation::ModelName;
+use crate::throttle::StreamPermit;
 
 /// A question, and how it shall be answered: what a [`super::TurnRunner`] is given.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub struct TurnPlan {
     pub on_busy: OnBusy,
     /// What becomes of this one when nobody reads along any more.
     pub on_disconnect: OnDisconnect,
+    /// The asker's place among the answers that are made at once. A runner MUST hold it until the engine has said its
+    /// last word, and let go of it before the asker is told the end, who may ask again at once.
+    pub permit: StreamPermit,
 }
 
 /// What a question does that finds its conversation busy.

@@ -4,11 +4,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
 
 use super::{AcceptError, Cancellation, Position, Told, Transcript, TurnPlan};
 use crate::Unexpected;
 use crate::conversation::Turn;
 use crate::id::{ConversationId, TurnId, UserId};
+use crate::throttle::StreamPermit;
 
 /// A turn that has ended, as its asker is told.
 #[derive(Clone, Debug)]
@@ -94,6 +96,45 @@ pub struct RunningTurn {
     pub conversation_id: ConversationId,
     /// The asker's place among its readers.
     pub reader: Box<dyn TurnReader>,
+}
+
+impl RunningTurn {
+    /// The same, whose reader counts as one for as long as there is something to read.
+    pub(super) fn under(self, permit: StreamPermit) -> Self {
+        let Self { turn_id, conversation_id, reader } = self;
+        Self { turn_id, conversation_id, reader: Box::new(CountedReader { reader, permit }) }
+    }
+}
+
+/// A reader with a place among those that its user may have at once.
+struct CountedReader {
+    reader: Box<dyn TurnReader>,
+    permit: StreamPermit,
+}
+
+impl TurnReader for CountedReader {
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<Finished, Unexpected>> {
+        let Self { reader, permit } = *self;
+        Box::pin(async move {
+            let finished = reader.finished().await;
+            drop(permit);
+            finished
+        })
+    }
+
+    fn events(self: Box<Self>, from: Position) -> TurnEvents {
+        counted(self.reader.events(from), self.permit)
+    }
+}
+
+/// The events, under a permit that is given back with the last one, or when nobody reads any more.
+pub(super) fn counted(events: TurnEvents, mut permit: StreamPermit) -> TurnEvents {
+    let told = events.inspect(move |event| {
+        if matches!(event.kind, TurnEventKind::Ended(_)) {
+            permit.release();
+        }
+    });
+    told.boxed()
 }
 
 impl fmt::Debug for RunningTurn {

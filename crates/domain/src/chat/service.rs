@@ -10,6 +10,7 @@ use crate::access::Principal;
 use crate::clock::Clock;
 use crate::conversation::{Failure, Metadata, ModelName, Question, TimeToLive, Turn, TurnState};
 use crate::id::{ConversationId, IdGenerator, ReplicaId, TurnId};
+use crate::throttle::{Throttled, TooManyStreams, TurnLimits};
 use crate::usage::{Quota, QuotaError};
 
 /// A question, as its asker puts it.
@@ -73,6 +74,12 @@ pub enum AskError {
         /// When there is more.
         retry_after: Duration,
     },
+    /// The user asked too much in too short a time.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// The user has as many answers made or read at once as one may.
+    #[error(transparent)]
+    TooManyStreams(#[from] TooManyStreams),
     /// The question was not accepted; see there.
     #[error(transparent)]
     Refused(#[from] AcceptError),
@@ -116,6 +123,7 @@ pub struct ChatService {
     ids: Arc<dyn IdGenerator>,
     policy: ChatPolicy,
     quota: Option<Arc<dyn Quota>>,
+    limits: TurnLimits,
 }
 
 impl ChatService {
@@ -127,7 +135,14 @@ impl ChatService {
         ids: Arc<dyn IdGenerator>,
         policy: ChatPolicy,
     ) -> Self {
-        Self { runner, engine, clock, ids, policy, quota: None }
+        Self { runner, engine, clock, ids, policy, quota: None, limits: TurnLimits::none() }
+    }
+
+    /// The same, where users may ask so much and no more.
+    #[must_use]
+    pub fn limited_by(mut self, limits: TurnLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The same, where nobody has more than that. Without it there is no limit.
@@ -151,6 +166,9 @@ impl ChatService {
     }
 
     /// Stores the question and has it answered; whoever wants to reads the answer along.
+    ///
+    /// A question counts when it is admitted, whatever comes of it: one that was asked before under the same key takes
+    /// the store a look-up as well.
     pub async fn start(&self, caller: &Principal, ask: Ask) -> Result<Started, AskError> {
         let offered: Vec<ModelName> = self.engine.models().into_iter().map(|model| model.name).collect();
         if ask.model.as_ref().is_some_and(|model| !offered.contains(model)) {
@@ -161,9 +179,11 @@ impl ChatService {
             None if caller.session_id().is_none() => return Err(AskError::ConversationRequired),
             None => ConversationChoice::Current { or_new: ConversationId::generate(&*self.ids) },
         };
+        let permit = self.limits.stream(caller.user_id).await?;
         if let Some(quota) = &self.quota {
             quota.check(caller.user_id).await?;
         }
+        self.limits.question(caller.user_id).await?;
         let turn = NewTurn {
             id: TurnId::generate(&*self.ids),
             user_id: caller.user_id,
@@ -178,9 +198,18 @@ impl ChatService {
             budget: self.policy.budget,
             idempotency: ask.idempotency,
         };
-        let plan =
-            TurnPlan { turn, offered, sampling: ask.sampling, on_busy: ask.on_busy, on_disconnect: ask.on_disconnect };
-        Ok(self.runner.start(plan).await?)
+        let plan = TurnPlan {
+            turn,
+            offered,
+            sampling: ask.sampling,
+            on_busy: ask.on_busy,
+            on_disconnect: ask.on_disconnect,
+            permit: permit.clone(),
+        };
+        Ok(match self.runner.start(plan).await? {
+            Started::Running(running) => Started::Running(running.under(permit)),
+            replayed @ Started::Replayed(_) => replayed,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::Unexpected;
 use crate::audit::{AuditKind, AuditTrail, Origin};
 use crate::id::{IdGenerator, SessionId};
+use crate::throttle::{LoginGate, NotAdmitted, Throttled};
 use crate::user::{HashError, HashedPassword, Password, PasswordHasher, User, UserRepository, Username, Verification};
 
 /// What somebody who wants to log in tells.
@@ -53,6 +54,9 @@ pub enum LoginError {
     /// Too many passwords are being compared.
     #[error("too many logins at once")]
     Overloaded,
+    /// Too many attempts from that address, or with that account.
+    #[error(transparent)]
+    Throttled(Throttled),
     /// A port failed.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -82,17 +86,26 @@ pub struct LoginPorts {
 pub struct LoginService {
     ports: LoginPorts,
     policy: SessionPolicy,
+    gate: LoginGate,
 }
 
 impl LoginService {
-    /// The use case over these ports.
-    pub const fn new(ports: LoginPorts, policy: SessionPolicy) -> Self {
-        Self { ports, policy }
+    /// The use case over these ports, where no attempt is too many.
+    pub fn new(ports: LoginPorts, policy: SessionPolicy) -> Self {
+        Self { ports, policy, gate: LoginGate::open() }
+    }
+
+    /// The same, where every attempt has to pass that gate.
+    #[must_use]
+    pub fn behind(mut self, gate: LoginGate) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// Opens a session for whoever knows the password, with tokens for a program.
     ///
-    /// An unknown name, a wrong password and a disabled account take the same time and give the same error.
+    /// An unknown name, a wrong password and a disabled account take the same time and give the same error, and count
+    /// the same.
     pub async fn login(&self, credentials: Credentials, client: Client) -> Result<LoggedIn, LoginError> {
         let user = self.check(credentials, &client).await?;
         let refresh = self.ports.opaque.generate()?;
@@ -115,8 +128,23 @@ impl LoginService {
         Ok(LoggedInBrowser { user, cookie, lifetime })
     }
 
-    /// Whose credentials they are. A refusal is written down.
+    /// Whose credentials they are.
     async fn check(&self, credentials: Credentials, client: &Client) -> Result<User, LoginError> {
+        let admission = self.gate.admit(client.ip, &credentials.username).await?;
+        let outcome = self.compare(credentials, client).await;
+        match &outcome {
+            Ok(_) => admission.succeeded().await,
+            Err(LoginError::Overloaded) => admission.came_to_nothing().await,
+            // A store that fails may do so after the comparison, and must not make guesses free.
+            Err(LoginError::InvalidCredentials | LoginError::Throttled(_) | LoginError::Unexpected(_)) => {
+                drop(admission);
+            }
+        }
+        outcome
+    }
+
+    /// The same, once it is admitted. A refusal is written down.
+    async fn compare(&self, credentials: Credentials, client: &Client) -> Result<User, LoginError> {
         let Credentials { username, password } = credentials;
         let account = match Username::try_from(username) {
             Ok(username) => self.ports.users.find_for_login(&username).await?,
@@ -177,6 +205,15 @@ impl LoginService {
             self.ports.users.upgrade_hash(user.id, old, new).await?;
         }
         Ok(())
+    }
+}
+
+impl From<NotAdmitted> for LoginError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::Throttled(throttled) => Self::Throttled(throttled),
+            NotAdmitted::Overloaded => Self::Overloaded,
+        }
     }
 }
 

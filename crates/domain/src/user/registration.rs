@@ -10,6 +10,7 @@ use crate::Unexpected;
 use crate::audit::{AuditKind, AuditTrail, Origin};
 use crate::clock::Clock;
 use crate::id::{IdGenerator, UserId};
+use crate::throttle::{Counted, Limit, RateLimiter, Throttled, Unlimited};
 
 /// What somebody who wants an account tells about themselves, as they told it.
 #[derive(Clone, Debug)]
@@ -44,6 +45,9 @@ pub enum RegisterError {
     /// Too many passwords are being hashed.
     #[error("too many passwords are being hashed")]
     Overloaded,
+    /// Too many attempts from that address.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// A port failed.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -57,10 +61,11 @@ pub struct RegistrationService {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     audit: AuditTrail,
+    limiter: Arc<dyn RateLimiter>,
 }
 
 impl RegistrationService {
-    /// The use case over these ports.
+    /// The use case over these ports, where no registration is too many.
     pub fn new(
         users: Arc<dyn UserRepository>,
         hasher: Arc<dyn PasswordHasher>,
@@ -68,7 +73,23 @@ impl RegistrationService {
         ids: Arc<dyn IdGenerator>,
         audit: AuditTrail,
     ) -> Self {
-        Self { users, hasher, clock, ids, audit }
+        Self { users, hasher, clock, ids, audit, limiter: Arc::new(Unlimited) }
+    }
+
+    /// The same, where those who register themselves are counted.
+    #[must_use]
+    pub fn limited_by(mut self, limiter: Arc<dyn RateLimiter>) -> Self {
+        self.limiter = limiter;
+        self
+    }
+
+    /// Makes an account for somebody who registers. It counts whatever comes of it: a name that is taken tells something
+    /// as well.
+    pub async fn sign_up(&self, account: NewAccount, origin: &Origin) -> Result<User, RegisterError> {
+        if let Some(ip) = origin.client.ip {
+            self.limiter.check(Limit::Registration, Counted::Address(ip)).await.admitted()?;
+        }
+        self.register(account, Role::User, origin).await
     }
 
     /// Makes an account with that role and returns it.

@@ -31,6 +31,7 @@ use domain::clock::MockClock;
 use domain::conversation::{Metadata, TimeToLive};
 use domain::id::{ApiKeyId, ConversationId, IdGenerator, MockIdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::{Client, Session, SessionState, TokenHash};
+use domain::throttle::StreamPermit;
 use domain::user::{Role, User};
 use uuid::Uuid;
 
@@ -185,5 +186,6 @@ fn plan() -> TurnPlan {
         sampling: Sampling::default(),
         on_busy: OnBusy::Reject,
         on_disconnect: OnDisconnect::Continue,
+        permit: StreamPermit::uncounted(),
     }
 }

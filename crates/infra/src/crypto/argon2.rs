@@ -5,12 +5,14 @@ use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Params, Version};
 use async_trait::async_trait;
 use domain::Unexpected;
 use domain::user::{HashError, HashedPassword, Password, PasswordHasher, Verification};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
+
+use super::workspace::Workspace;
 
 /// How dear a hash is (RFC 9106), and how many are made at once.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ pub enum InvalidArgon2Settings {
     Thread(#[from] std::io::Error),
 }
 
-type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
+type Job = Box<dyn FnOnce(&Workspace) + Send>;
 
 /// argon2id on threads of its own, so that a flood of logins starves nothing else.
 pub struct Argon2Hasher {
@@ -52,21 +54,17 @@ impl Argon2Hasher {
     pub fn new(settings: Argon2Settings) -> Result<Self, InvalidArgon2Settings> {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
             .map_err(|error| InvalidArgon2Settings::Parameters(error.to_string()))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let dummy = dummy(&params).map_err(|error| InvalidArgon2Settings::Parameters(error.to_string()))?;
         let (queue, jobs) = mpsc::sync_channel::<Job>(settings.queue);
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 0..settings.concurrency.max(1) {
-            let (jobs, argon2) = (jobs.clone(), argon2.clone());
-            thread::Builder::new().name(format!("argon2-{number}")).spawn(move || work(&jobs, &argon2))?;
+            let (jobs, params) = (jobs.clone(), params.clone());
+            thread::Builder::new().name(format!("argon2-{number}")).spawn(move || work(&jobs, params))?;
         }
         Ok(Self { queue, params, dummy })
     }
 
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T, HashError> {
+    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&Workspace) -> T + Send + 'static) -> Result<T, HashError> {
         let (reply, outcome) = oneshot::channel();
         let job: Job = Box::new(move |argon2| {
             // A caller who no longer waits needs no hash.
@@ -98,12 +96,13 @@ fn dummy(params: &Params) -> argon2::password_hash::Result<HashedPassword> {
     Ok(HashedPassword::new(hash.to_string()))
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>) {
+fn work(jobs: &Mutex<Receiver<Job>>, params: Params) {
+    let argon2 = Workspace::new(params);
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         // A panic costs its caller an answer, and nobody else a thread.
-        drop(catch_unwind(AssertUnwindSafe(|| job(argon2))));
+        drop(catch_unwind(AssertUnwindSafe(|| job(&argon2))));
     }
 }
 

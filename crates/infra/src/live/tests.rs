@@ -15,6 +15,7 @@ use domain::clock::MockClock;
 use domain::conversation::{Answer, Metadata, MockTurnRepository, Question, TimeToLive, Turn, TurnKind, TurnState};
 use domain::id::{ApiKeyId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::CredentialWatch as _;
+use domain::throttle::StreamPermit;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -50,6 +51,7 @@ fn plan() -> TurnPlan {
         sampling: Sampling::default(),
         on_busy: OnBusy::Reject,
         on_disconnect: OnDisconnect::Continue,
+        permit: StreamPermit::uncounted(),
     }
 }
 
@@ -594,4 +596,51 @@ async fn a_stop_does_not_wait_for_a_question_that_interrupts() {
     runner.drain(Duration::from_secs(1)).await;
     assert!(matches!(asked.await.unwrap(), Err(AcceptError::ConversationBusy { running }) if running == other));
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// What somebody holds for as long as a permit does.
+#[derive(Clone, Default)]
+struct Place(Arc<()>);
+
+impl Place {
+    fn permit(&self) -> StreamPermit {
+        StreamPermit::holding(self.0.clone())
+    }
+
+    fn is_free(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s43_a_place_is_held_until_the_engine_is_done_though_nobody_reads_and_free_before_the_end_is_told() {
+    let (mut ports, mut ends) = Ports::accepting();
+    let tell = ports.telling();
+    let (runner, _) = ports.runner();
+    let place = Place::default();
+    let running = start(&runner, TurnPlan { permit: place.permit(), ..plan() }).await;
+    drop(running);
+    tell.send("a").unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!place.is_free(), "nobody reads, but it is still made");
+    drop(tell);
+    ends.recv().await.unwrap();
+    assert!(place.is_free(), "what is stored has been let go of");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s43_a_question_that_is_not_answered_has_let_go_of_its_place_when_that_is_told() {
+    for _ in 0..1000 {
+        let mut ports = Ports::untouched();
+        ports.journal.expect_accept().once().returning(|_| Err(AcceptError::ConversationNotFound));
+        ports.journal.expect_accept().once().returning(|_| {
+            Ok(Acceptance::Replayed(Box::new(stored(TurnState::Failed(domain::conversation::Failure::EngineError)))))
+        });
+        let (runner, _) = ports.runner();
+        let place = Place::default();
+        for _ in 0..2 {
+            drop(runner.start(TurnPlan { permit: place.permit(), ..plan() }).await);
+            assert!(place.is_free());
+        }
+    }
 }

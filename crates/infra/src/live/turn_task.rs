@@ -53,15 +53,19 @@ impl TurnTask {
         let mut plan = plan;
         match self.accept(&mut plan).await {
             Ok(Acceptance::Accepted(turn)) => self.answer(plan, turn, Some(started)).await,
-            // Whoever asked may have gone.
-            Ok(Acceptance::Replayed(turn)) => drop(started.send(Ok(Started::Replayed(turn)))),
-            Err(error) => {
-                let is_undecided = matches!(error, AcceptError::Undecided(_));
+            Err(error @ AcceptError::Undecided(_)) => {
                 drop(started.send(Err(error)));
-                if is_undecided {
-                    // Nobody waits for this, a server that is being stopped neither: it gives its lease up.
-                    tokio::spawn(self.recover(plan).in_current_span());
-                }
+                // Nobody waits for this, a server that is being stopped neither: it gives its lease up.
+                tokio::spawn(self.recover(plan).in_current_span());
+            }
+            // Whoever asked may have gone; who has not may want the place at once, to read what there is.
+            Ok(Acceptance::Replayed(turn)) => {
+                drop(plan);
+                drop(started.send(Ok(Started::Replayed(turn))));
+            }
+            Err(error) => {
+                drop(plan);
+                drop(started.send(Err(error)));
             }
         }
     }
@@ -89,6 +93,7 @@ impl TurnTask {
             let panicked = EngineError::new(EngineErrorKind::BadResponse, "the engine panicked");
             StreamEnd::Failed(logged(panicked))
         });
+        drop(plan.permit);
         // From here on no piece of it is taken, and what was taken must not arrive after its end. Should the heart have
         // stopped in mid-beat, nothing lands any more; late pieces do less harm than no end.
         let Some(outcome) = feed.conclude(end) else { return };

@@ -102,7 +102,7 @@ fn refusal(error: &RegisterError, configuration: &Configuration) -> CommandError
         RegisterError::EmailTaken => {
             Problem::new(error, store, "use another address; `colloquy user list` shows those there are").into()
         }
-        RegisterError::Overloaded | RegisterError::Unexpected(_) => {
+        RegisterError::Throttled(_) | RegisterError::Overloaded | RegisterError::Unexpected(_) => {
             Problem::new(error, store, "`colloquy doctor` says what does not work").into()
         }
     }

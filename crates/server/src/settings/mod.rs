@@ -30,4 +30,4 @@ pub use sections::{
     TokenAlgorithm,
 };
 pub use show::show;
-pub use text::{BaseUrl, ClaimText, Directives, Host, PublicUrl, Secret};
+pub use text::{BaseUrl, ClaimText, Directives, Host, Network, PublicUrl, Secret};

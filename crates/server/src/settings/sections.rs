@@ -6,7 +6,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    BaseUrl, ClaimText, DatabaseUrl, Days, Directives, FailAfter, Host, Milliseconds, PublicUrl, Seconds, Secret, Whole,
+    BaseUrl, ClaimText, DatabaseUrl, Days, Directives, FailAfter, Host, Milliseconds, Network, PublicUrl, Seconds,
+    Secret, Whole,
 };
 
 /// All settings. What each means is said in `config/default.toml`.
@@ -34,6 +35,7 @@ pub struct ServerSettings {
     pub shutdown_seconds: Seconds<1, 600>,
     pub stall_seconds: Seconds<1, 600>,
     pub max_body_bytes: Whole<1024, 67_108_864>,
+    pub trusted_proxies: Vec<Network>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -94,6 +96,11 @@ pub struct Argon2Settings {
 #[serde(deny_unknown_fields)]
 pub struct RateLimitSettings {
     pub enabled: bool,
+    pub login_per_minute: Whole<0, 1_000_000>,
+    pub account_backoff: bool,
+    pub registration_per_minute: Whole<0, 1_000_000>,
+    pub turns_per_minute: Whole<0, 1_000_000>,
+    pub concurrent_streams: Whole<0, 1_000_000>,
     pub tokens_per_day: Whole<0, { u32::MAX }>,
 }
 

@@ -1,7 +1,9 @@
 //! Texts that are parsed once: after that no `String` is a host, a claim or a secret.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -117,6 +119,29 @@ impl TryFrom<String> for Directives {
     }
 }
 
+/// Some addresses: one, or all that begin with the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    /// The network; that of a single address has nothing but that address.
+    pub const fn get(self) -> IpNet {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = InvalidText;
+
+    fn try_from(network: String) -> Result<Self, InvalidText> {
+        let network = network.parse().ok().or_else(|| network.parse().ok().map(|address: IpAddr| address.into()));
+        network.map(Self).ok_or_else(|| {
+            InvalidText("must be addresses like 10.0.0.1, or networks like 10.0.0.0/8 and 2001:db8::/32".to_owned())
+        })
+    }
+}
+
 /// A secret, or nothing. It is never printed.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
@@ -167,6 +192,18 @@ mod tests {
         }
         for bad in ["chat.example.org", "https://", "https://a/b", "ftp://a", "https://u:p@a"] {
             assert!(PublicUrl::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_many() {
+        for (written, read) in
+            [("10.0.0.1", "10.0.0.1/32"), ("10.0.0.0/8", "10.0.0.0/8"), ("::1", "::1/128"), ("fd00::/8", "fd00::/8")]
+        {
+            assert_eq!(Network::try_from(written.to_owned()).unwrap().get(), read.parse().unwrap());
+        }
+        for bad in ["", "proxy.example.org", "10.0.0.0/33", "10.0.0", "10.0.0.1:80", "::1/129"] {
+            assert!(Network::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 

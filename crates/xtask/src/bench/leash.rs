@@ -85,11 +85,20 @@ impl Leash {
 
     /// Resident memory, in bytes.
     pub(crate) fn resident_memory(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was ever resident, in bytes.
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, which: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid);
         let status = fs::read_to_string(&path).context(|| format!("cannot read {path}"))?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix(which)?.trim().strip_suffix(" kB"));
         let resident = kibibytes.and_then(|value| value.parse::<u64>().ok());
-        resident.map(|value| value * 1024).ok_or_else(|| Failure::new(format!("{path} has no VmRSS")))
+        resident.map(|value| value * 1024).ok_or_else(|| Failure::new(format!("{path} has no {which}")))
     }
 
     /// One that has ended is a zombie until the shell ends too.
@@ -137,6 +146,7 @@ mod tests {
         let first = leash.pid.to_string();
         assert!(leash.is_running());
         assert!(leash.resident_memory().unwrap() > 0);
+        assert!(leash.peak_memory().unwrap() >= leash.resident_memory().unwrap());
 
         drop(leash);
 

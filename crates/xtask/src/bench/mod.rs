@@ -8,6 +8,7 @@ mod first_token;
 mod http;
 mod leash;
 pub(crate) mod load;
+mod login_flood;
 mod long_conversation;
 mod machine;
 mod ours;
@@ -37,7 +38,7 @@ use crate::{say, setup, workspace};
 const CLIENTS: usize = 64;
 const STARTS: usize = 5;
 
-const FIGURES: [&str; 10] = ["P1", "P1s", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10"];
+const FIGURES: [&str; 11] = ["P1", "P1s", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10", "S5"];
 
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Options {
@@ -103,6 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if bench.wants(&["P8"]) {
         bench.starts()?;
     }
+    bench.or_skip("S5", Bench::login_flood);
     bench.write()
 }
 

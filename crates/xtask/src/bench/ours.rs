@@ -156,6 +156,10 @@ impl Server {
     pub(crate) fn resident_memory(&self) -> Result<u64> {
         self.leash.resident_memory()
     }
+
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        self.leash.peak_memory()
+    }
 }
 
 /// Runs a task for each client, a few at a time, and fails with the first that failed.

@@ -60,3 +60,16 @@ pub(crate) const P10: Target =
     Target {
         id: "P10", what: "GET /me, against an empty route", unit: "×", bound: Bound::AtLeast, now: 0.5, aim: 0.8
     };
+
+/// 2 hashes of 19 MiB, and 64 MiB.
+pub(crate) const S5_MEMORY: Target = Target {
+    id: "S5",
+    what: "memory that a flood of logins takes",
+    unit: "MiB",
+    bound: Bound::AtMost,
+    now: 102.0,
+    aim: 64.0,
+};
+
+pub(crate) const S5_HEALTH: Target =
+    Target { id: "S5", what: "p99 of /healthz in that flood", unit: "ms", bound: Bound::AtMost, now: 100.0, aim: 25.0 };

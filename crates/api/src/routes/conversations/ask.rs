@@ -15,7 +15,7 @@ use crate::events::EventBody;
 use crate::extract::permission::WriteConversations;
 use crate::extract::{Body, Caller, Validation, named_id, on_busy, on_disconnect, unique_keys};
 use crate::openapi::{
-    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, QuotaExceeded, Unauthenticated,
+    Conflict, EngineFailures, Forbidden, Gone, InternalError, JsonBody, Missing, RateLimited, Unauthenticated,
 };
 use crate::routes::asking::{Asking, Delivery, path_of};
 
@@ -85,7 +85,7 @@ pub(crate) struct NewTurn {
         Missing,
         Conflict,
         Gone,
-        QuotaExceeded,
+        RateLimited,
         InternalError,
         EngineFailures,
     )

@@ -8,7 +8,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::events::{Event, EventBody, EventStream};
 use crate::extract::permission::ReadConversations;
 use crate::extract::{Caller, Validation, named_id};
-use crate::openapi::{Failures, Forbidden, InvalidQuery, Missing, Unauthenticated};
+use crate::openapi::{Failures, Forbidden, InvalidQuery, Missing, RateLimited, Unauthenticated};
 use crate::routes::asking::credential_ended;
 
 /// Read a turn along
@@ -41,6 +41,7 @@ use crate::routes::asking::credential_ended;
         Forbidden,
         Missing,
         InvalidQuery,
+        RateLimited,
         Failures,
     )
 )]

@@ -97,9 +97,10 @@ impl Turns {
                     let created = Event::created(turn_id, conversation_id, caller.session_id());
                     told(turn_id, Some(created), reader.events(Position::START), key.as_deref())
                 }
-                Ok(Started::Replayed(turn)) => {
-                    told_from(reading.events_of(*turn, Position::START), true, key.as_deref())
-                }
+                Ok(Started::Replayed(turn)) => match reading.events_of(*turn, Position::START).await {
+                    Ok(read) => told_from(read, true, key.as_deref()),
+                    Err(error) => only(refusal(error.into(), key)),
+                },
                 Err(AskError::Refused(AcceptError::InProgress { running })) => {
                     read(&reading, &caller, running, None, key).await
                 }
