@@ -15,6 +15,7 @@ use domain::session::{
     RefreshService, SessionRepository, SessionService, TicketService, TokenIssuer,
 };
 use domain::signing::KeyRotationService;
+use domain::throttle::RefusalLog;
 use domain::usage::{TokensPerDay, UsageService};
 use domain::user::{AccountService, AdministrationService, PasswordHasher, RegistrationService, UserRepository};
 use infra::cache::{CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
@@ -24,6 +25,7 @@ use infra::engines::{self, ChosenEngine};
 use infra::ids::UuidV7;
 use infra::live::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedCredentials};
 use infra::store::{self, Opener, Store, StoreSettings};
+use infra::throttle::CountedRefusals;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 
@@ -62,8 +64,11 @@ pub async fn compose(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
+    let audit = AuditTrail::new(store.audit.clone(), clock.clone(), ids.clone());
+    let refusals =
+        || -> Arc<dyn RefusalLog> { CountedRefusals::start(store.users.clone(), audit.clone(), clock.clone()) };
     let Limits { attempts, gate, turns: turn_limits } =
-        limits::compose(rate_limit, &translate::argon2(&auth.argon2), clock.clone());
+        limits::compose(rate_limit, &translate::argon2(&auth.argon2), clock.clone(), refusals);
     let hasher = password_hasher(auth)?;
     let (vault, algorithm) = (open_vault(secret)?, auth.algorithm.get());
     let rotation = KeyRotationService::new(store.signing_keys.clone(), vault.clone(), algorithm);
@@ -75,7 +80,6 @@ pub async fn compose(
     let tokens: Arc<dyn TokenIssuer> =
         Arc::new(JwtIssuer::new(translate::jwt(auth), published_keys.clone(), clock.clone(), ids.clone()));
     let opaque: Arc<dyn OpaqueTokens> = Arc::new(RandomTokens::new(secret.expose_secret().as_bytes()));
-    let audit = AuditTrail::new(store.audit.clone(), clock.clone(), ids.clone());
     let watched = WatchedCredentials::default();
     let moment = auth.session_cache_ms.duration();
     let revocations = Revocations::new(moment, watched.clone());

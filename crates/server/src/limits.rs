@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::middleware::ToldLimiter;
 use domain::clock::Clock;
-use domain::throttle::{LoginGate, LoginThrottle, RateLimiter, StreamLimiter, TurnLimits, Unlimited};
+use domain::throttle::{LoginGate, LoginThrottle, RateLimiter, RefusalLog, StreamLimiter, TurnLimits, Unlimited};
 use infra::crypto::Argon2Settings;
 use infra::throttle::{AccountThrottle, AttemptLimiter, StreamCounts};
 
@@ -24,7 +24,12 @@ pub struct Limits {
 
 /// The limits that the settings say. How many passwords there is room for does not depend on whether clients are
 /// limited. It must run inside the main runtime.
-pub fn compose(settings: &RateLimitSettings, hashing: &Argon2Settings, clock: Arc<dyn Clock>) -> Limits {
+pub fn compose(
+    settings: &RateLimitSettings,
+    hashing: &Argon2Settings,
+    clock: Arc<dyn Clock>,
+    refusals: impl FnOnce() -> Arc<dyn RefusalLog>,
+) -> Limits {
     let room = hashing.concurrency + hashing.queue;
     if !settings.enabled {
         let gate = LoginGate::open().with_room_for(room);
@@ -38,6 +43,6 @@ pub fn compose(settings: &RateLimitSettings, hashing: &Argon2Settings, clock: Ar
         Some(most) => Arc::new(StreamCounts::new(most)),
         None => Arc::new(Unlimited),
     };
-    let gate = LoginGate::new(attempts.clone(), accounts).with_room_for(room);
+    let gate = LoginGate::new(attempts.clone(), accounts).with_room_for(room).noting(refusals());
     Limits { gate, turns: TurnLimits::new(attempts.clone(), streams), attempts }
 }

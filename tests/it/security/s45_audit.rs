@@ -6,8 +6,13 @@ use crate::support::client::{Caller, PASSWORD};
 use crate::support::database::Backend;
 use crate::support::installation::Installation;
 use crate::support::on_both_stores;
+use crate::support::waiting::eventually;
 
-on_both_stores!(every_event_leaves_one_row, events_are_found_page_by_page);
+on_both_stores!(
+    every_event_leaves_one_row,
+    events_are_found_page_by_page,
+    throttled_logins_are_one_counted_row_for_each_minute,
+);
 
 async fn every_event_leaves_one_row(backend: Backend) {
     let installation = Installation::new(backend);
@@ -79,6 +84,26 @@ async fn every_event_leaves_one_row(backend: Backend) {
     leaves(&["session.logout"]);
     root.get("/api/v1/me").await.problem(401, "invalid_token");
     leaves(&[]);
+}
+
+async fn throttled_logins_are_one_counted_row_for_each_minute(backend: Backend) {
+    let installation = Installation::new(backend).limited().set("rate_limit.account_backoff", false);
+    let server = installation.start().await;
+    let client = server.client();
+    let mut throttled = 0;
+    for _ in 0..40 {
+        throttled += i64::from(client.try_log_in("ada", "wrong horse").await.status == 429);
+    }
+    assert!(throttled >= 20, "{throttled}");
+    let counted =
+        "SELECT CAST(count AS text) AS value FROM audit_events WHERE kind = 'login.throttled' AND ip = '127.0.0.1'";
+    eventually("all of them are counted", async || {
+        let rows = installation.database().texts(counted);
+        let sum: i64 = rows.iter().flatten().map(|count| count.parse::<i64>().unwrap()).sum();
+        assert!(rows.len() <= 2, "a minute may have ended meanwhile: {rows:?}");
+        (sum == throttled).then_some(())
+    })
+    .await;
 }
 
 async fn events_are_found_page_by_page(backend: Backend) {

@@ -43,6 +43,16 @@ pub trait LoginThrottle: Send + Sync {
     async fn forget(&self, account: &AccountKey);
 }
 
+/// Port: writes down that attempts were refused unseen.
+///
+/// A flood of them must cost next to nothing: an implementation MUST answer at once, and MAY count them and write them
+/// down a second later, one row for each address or account and minute.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait RefusalLog: Send + Sync {
+    /// An attempt with that account, from that address, was refused by that limit.
+    fn note(&self, by: Limit, account: &AccountKey, ip: Option<IpAddr>);
+}
+
 /// Why an attempt was not admitted. Nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
@@ -62,6 +72,7 @@ pub enum NotAdmitted {
 pub struct LoginGate {
     limiter: Arc<dyn RateLimiter>,
     throttle: Arc<dyn LoginThrottle>,
+    refusals: Arc<dyn RefusalLog>,
     room: Arc<AtomicUsize>,
 }
 
@@ -80,7 +91,14 @@ struct Place(Arc<AtomicUsize>);
 impl LoginGate {
     /// The gate over these ports.
     pub fn new(limiter: Arc<dyn RateLimiter>, throttle: Arc<dyn LoginThrottle>) -> Self {
-        Self { limiter, throttle, room: Arc::new(AtomicUsize::new(usize::MAX)) }
+        Self { limiter, throttle, refusals: Arc::new(Unlimited), room: Arc::new(AtomicUsize::new(usize::MAX)) }
+    }
+
+    /// The same, where what is refused is written down.
+    #[must_use]
+    pub fn noting(mut self, refusals: Arc<dyn RefusalLog>) -> Self {
+        self.refusals = refusals;
+        self
     }
 
     /// The same, where so many attempts may be under way at once: as many as are compared, and wait to be.
@@ -97,14 +115,23 @@ impl LoginGate {
 
     /// Admits an attempt with that account's password, from that address if it is known.
     pub async fn admit(&self, ip: Option<IpAddr>, username: &str) -> Result<Admission, NotAdmitted> {
+        let account = AccountKey::of(username);
+        let admitted = self.admit_to(&account, ip).await;
+        if let Err(NotAdmitted::Throttled(throttled)) = &admitted {
+            self.refusals.note(throttled.by, &account, ip);
+        }
+        let place = admitted?;
+        Ok(Admission { throttle: self.throttle.clone(), account, _place: place })
+    }
+
+    async fn admit_to(&self, account: &AccountKey, ip: Option<IpAddr>) -> Result<Place, NotAdmitted> {
         if let Some(ip) = ip {
             self.limiter.check(Limit::Login, Counted::Address(ip)).await.admitted()?;
         }
         let place = Place::taken_of(&self.room).ok_or(NotAdmitted::Overloaded)?;
-        let account = AccountKey::of(username);
-        let charged = self.throttle.charge(&account).await;
+        let charged = self.throttle.charge(account).await;
         charged.map_err(|retry_after| Throttled { by: Limit::Account, retry_after })?;
-        Ok(Admission { throttle: self.throttle.clone(), account, _place: place })
+        Ok(place)
     }
 }
 

@@ -12,10 +12,14 @@ mod unlimited;
 
 pub use failures::Failures;
 pub use limiter::{Counted, Decision, Limit, Quota, RateLimiter, Throttled};
-pub use login::{AccountKey, Admission, LoginGate, LoginThrottle, NotAdmitted};
+pub use login::{AccountKey, Admission, LoginGate, LoginThrottle, NotAdmitted, RefusalLog};
 pub use streams::{StreamLimiter, StreamPermit, TooManyStreams};
 pub use turns::TurnLimits;
 pub use unlimited::Unlimited;
 
 #[cfg(feature = "mock")]
-pub use {limiter::MockRateLimiter, login::MockLoginThrottle, streams::MockStreamLimiter};
+pub use {
+    limiter::MockRateLimiter,
+    login::{MockLoginThrottle, MockRefusalLog},
+    streams::MockStreamLimiter,
+};

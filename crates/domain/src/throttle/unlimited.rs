@@ -1,9 +1,11 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{
-    AccountKey, Counted, Decision, Limit, LoginThrottle, RateLimiter, StreamLimiter, StreamPermit, TooManyStreams,
+    AccountKey, Counted, Decision, Limit, LoginThrottle, RateLimiter, RefusalLog, StreamLimiter, StreamPermit,
+    TooManyStreams,
 };
 use crate::id::UserId;
 
@@ -34,4 +36,8 @@ impl StreamLimiter for Unlimited {
     async fn enter(&self, _: UserId) -> Result<StreamPermit, TooManyStreams> {
         Ok(StreamPermit::uncounted())
     }
+}
+
+impl RefusalLog for Unlimited {
+    fn note(&self, _: Limit, _: &AccountKey, _: Option<IpAddr>) {}
 }

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod attempts;
+mod refusals;
 mod streams;
 
 pub use accounts::AccountThrottle;
 pub use attempts::{AttemptLimiter, AttemptLimits};
+pub use refusals::CountedRefusals;
 pub use streams::StreamCounts;
 
 /// Who is refused is nobody's business but the caller's: the limit's name is all that is measured.
