@@ -27,7 +27,7 @@ pub struct Store {
     pub users: Arc<dyn UserRepository>,
     /// Sessions.
     pub sessions: Arc<dyn SessionRepository>,
-    /// Tickets for WebSockets.
+    /// Tickets, for what can send no header.
     pub tickets: Arc<dyn TicketRepository>,
     /// API keys.
     pub keys: Arc<dyn ApiKeyRepository>,

@@ -54,6 +54,6 @@ impl ApiKeySecret {
 }
 
 fn checksum(body: &str, opaque: &dyn OpaqueTokens) -> String {
-    let TokenHash(hash) = opaque.hash(body);
-    hash.iter().take(CHECKSUM / 2).map(|byte| format!("{byte:02x}")).collect()
+    let TokenHash([a, b, c, d, ..]) = opaque.hash(body);
+    format!("{:0CHECKSUM$x}", u32::from_be_bytes([a, b, c, d]))
 }

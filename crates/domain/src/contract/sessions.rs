@@ -81,13 +81,13 @@ pub async fn a_longer_session_expires_later(store: StoreUnderTest) {
 pub async fn a_session_that_is_used_goes_on(store: StoreUnderTest) {
     let user = create_user(&store).await;
     let lifetimes = Lifetimes { idle: HOUR, absolute: 24 * HOUR };
-    let [used, unused] = [(); 2].map(|()| NewSession { lifetimes, ..new_session(user.id) });
-    for session in [&used, &unused] {
+    let [busy, quiet] = [(); 2].map(|()| NewSession { lifetimes, ..new_session(user.id) });
+    for session in [&busy, &quiet] {
         open(&store, session).await;
     }
-    let before = (entries(&store, user.id).await, find(&store, used.id).await.expires_at);
-    store.sessions.touch(used.id).await.expect("a use can be noted");
-    let after = (entries(&store, user.id).await, find(&store, used.id).await.expires_at);
+    let before = (entries(&store, user.id).await, find(&store, busy.id).await.expires_at);
+    store.sessions.touch(busy.id).await.expect("a use can be noted");
+    let after = (entries(&store, user.id).await, find(&store, busy.id).await.expires_at);
     let ([used_before, unused_before], [used_after, unused_after]) = (&before.0[..], &after.0[..]) else {
         panic!("two sessions should be listed: {before:?} {after:?}");
     };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{OpaqueTokens, SessionRepository, TicketRepository, TokenError, TokenIssuer};
+use super::{OpaqueTokens, Session, SessionRepository, TicketRepository, TokenError, TokenIssuer};
 use crate::Unexpected;
 use crate::access::{Credential, CredentialId, Principal};
 use crate::api_key::{ApiKeyAuthenticator, ApiKeySecret};
@@ -70,7 +70,7 @@ impl AuthenticationService {
     }
 
     async fn session(&self, id: SessionId, of: Option<UserId>) -> Result<Principal, AuthenticateError> {
-        let session = self.sessions.find(id).await?.filter(|session| session.is_usable());
+        let session = self.sessions.find(id).await?.filter(Session::is_usable);
         let session =
             session.filter(|session| of.is_none_or(|user| user == session.user_id)).ok_or(AuthenticateError::Ended)?;
         if session.needs_touch {

@@ -149,14 +149,14 @@ impl AdministrationService {
     pub async fn set_role(&self, by: &Administrator, id: UserId, role: Role) -> Result<(), AdministrationError> {
         by.must_be_fresh()?;
         let event = self.audit.event(AuditKind::RoleChanged, &by.origin).about(id).saying(role.as_str());
-        made(self.users.set_role(id, role, event).await?)
+        made(&self.users.set_role(id, role, event).await?)
     }
 
     /// Disables an account, or enables it again.
     pub async fn set_active(&self, by: &Administrator, id: UserId, is_active: bool) -> Result<(), AdministrationError> {
         by.must_be_fresh()?;
         let kind = if is_active { AuditKind::UserEnabled } else { AuditKind::UserDisabled };
-        made(self.users.set_active(id, is_active, self.audit.event(kind, &by.origin).about(id)).await?)
+        made(&self.users.set_active(id, is_active, self.audit.event(kind, &by.origin).about(id)).await?)
     }
 
     /// Gives somebody another password. Their sessions end.
@@ -189,7 +189,7 @@ impl Administrator {
     }
 }
 
-fn made(change: RightsChange) -> Result<(), AdministrationError> {
+fn made(change: &RightsChange) -> Result<(), AdministrationError> {
     match change {
         RightsChange::Made(_) | RightsChange::Unchanged => Ok(()),
         RightsChange::NotFound => Err(AdministrationError::NotFound),

@@ -85,8 +85,8 @@ fn found_key() -> FoundApiKey {
     FoundApiKey { hash: hash(&secret()), ..key() }
 }
 
-fn refresh(session: Session, is_current: bool) -> Option<RefreshToken> {
-    Some(RefreshToken { session, is_current })
+fn refresh(session: Session, is_current: bool) -> RefreshToken {
+    RefreshToken { session, is_current }
 }
 
 fn useless() -> [Session; 3] {
@@ -111,7 +111,7 @@ async fn a_token_that_can_be_used_is_told_of() {
     assert_eq!(Ports::access(Some(session())).introspect("token").await, Some(expected.clone()));
     let of_refresh =
         Introspection { kind: TokenKind::Refresh, issued_at: None, expires_at: moment(), ..expected.clone() };
-    assert_eq!(Ports::refresh(refresh(session(), true)).introspect("token").await, Some(of_refresh));
+    assert_eq!(Ports::refresh(Some(refresh(session(), true))).introspect("token").await, Some(of_refresh));
     let of_key = Introspection {
         kind: TokenKind::ApiKey,
         session_id: None,
@@ -126,13 +126,13 @@ async fn a_token_that_can_be_used_is_told_of() {
 async fn a_token_that_cannot_be_used_is_worth_nothing() {
     for session in useless() {
         assert_eq!(Ports::access(Some(session.clone())).introspect("token").await, None);
-        assert_eq!(Ports::refresh(refresh(session, true)).introspect("token").await, None);
+        assert_eq!(Ports::refresh(Some(refresh(session, true))).introspect("token").await, None);
     }
     let foreign = Session { user_id: UserId::from_uuid(uuid(101)), ..session() };
     for found in [None, Some(foreign)] {
         assert_eq!(Ports::access(found).introspect("token").await, None);
     }
-    for found in [None, refresh(session(), false)] {
+    for found in [None, Some(refresh(session(), false))] {
         assert_eq!(Ports::refresh(found).introspect("token").await, None);
     }
     for found in [
@@ -151,7 +151,7 @@ async fn a_token_that_cannot_be_used_is_worth_nothing() {
 #[tokio::test]
 async fn whoever_has_a_sessions_token_ends_the_session() {
     Ports::access(Some(session())).ending().revoke("token").await;
-    Ports::refresh(refresh(session(), true)).ending().revoke("token").await;
+    Ports::refresh(Some(refresh(session(), true))).ending().revoke("token").await;
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn a_token_that_is_not_known_revokes_nothing_and_is_no_error() {
     for found in [None, Some(foreign)] {
         Ports::access(found).revoke("token").await;
     }
-    for found in [None, refresh(session(), false)] {
+    for found in [None, Some(refresh(session(), false))] {
         Ports::refresh(found).revoke("token").await;
     }
     for found in [None, Some(FoundApiKey { hash: TokenHash([7; 32]), ..found_key() })] {

@@ -334,10 +334,10 @@ async fn what_is_over_with_a_users_rights_is_told_to_its_readers() {
     inner.expect_set_active().return_once(move |_, _, _| Ok(RightsChange::Made(credentials.to_vec())));
     let watched = WatchedCredentials::default();
     let users = CachedUsers::new(Arc::new(inner), LONG, Revocations::new(LONG, watched.clone()));
-    let watches = credentials.map(|credential| watched.ended(credential));
+    let endings = credentials.map(|credential| watched.ended(credential));
     users.set_active(USER, false, event()).await.unwrap();
-    for watch in watches {
-        watch.now_or_never().unwrap();
+    for ending in endings {
+        ending.now_or_never().unwrap();
     }
 }
 

@@ -40,7 +40,9 @@ impl CachedUsers {
     fn rights_changed(&self, id: UserId, change: &Result<RightsChange, Unexpected>) {
         self.changed(id);
         if let Ok(RightsChange::Made(ended)) = change {
-            ended.iter().for_each(|credential| self.revocations.over(*credential));
+            for credential in ended {
+                self.revocations.over(*credential);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::sql::{InconsistentRow, Parse};
 /// given a moment ago and whether it is long since it was seen, by the store's clock; and `users.username, role,
 /// is_active`.
 #[derive(Queryable)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the query")]
 pub(crate) struct SessionRow {
     id: Id,
     user_id: Id,

@@ -102,8 +102,8 @@ fn every_statement_of_a_turn_is_prepared_once() {
         assert_eq!(finish(&mut connection, &completed(&turn)).unwrap(), Settlement::Stored);
         (run.swap(0, Ordering::Relaxed), kept.swap(0, Ordering::Relaxed))
     };
-    assert_eq!(turn(10), (9, 9), "the first makes its conversation, and its session follows it");
-    assert_eq!(turn(11), (6, 0), "find, insert, extend, context; finish, clear");
+    assert_eq!(turn(10), (10, 10), "the first makes its conversation, and its session follows it");
+    assert_eq!(turn(11), (7, 0), "find, insert, extend, context; finish, count, clear");
 }
 
 #[test]
