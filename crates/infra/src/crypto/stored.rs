@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn argon2_hashes_of_another_implementation_match() {
-        // The first test vector of the reference implementation with the encoded form ($argon2i$, version 1.3).
+        // A test vector of the reference implementation.
         let hash = "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8";
         assert!(matches(hash, "password"));
         assert!(!matches(hash, "passwore"));
