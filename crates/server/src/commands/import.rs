@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use domain::audit::Origin;
 use domain::user::{AccountField, BrokenRule, ImportError, ImportService};
+use infra::account_table::{AccountTable, Line, TableError};
 use serde_json::json;
 
-use super::account_table::{AccountTable, Line, TableError};
 use super::{CommandError, Console};
 use crate::cli::ImportUsers;
 use crate::compose::compose_import;

@@ -1,7 +1,6 @@
 //! What each command does. What it prints goes to a [`Console`], so that a test can read it.
 
 mod account;
-pub mod account_table;
 mod check;
 mod doctor;
 mod import;
