@@ -1,6 +1,6 @@
 //! `cargo xtask deny`: what is depended on, held against deny.toml.
 //!
-//! Licences, bans and sources need nothing but the lock file. Known vulnerabilities need RustSec's database, which is
+//! Licences, bans and sources need nothing but the lock file. Known vulnerabilities need the database of `RustSec`, which is
 //! fetched from GitHub; where that is out of reach they are not checked, and this is said where nobody can miss it.
 
 use std::path::{Path, PathBuf};

@@ -171,7 +171,8 @@ async fn walk_the_documentation(inspector: &mut Inspector) {
         let (attributes, rest) = script.split_once('>').unwrap();
         assert!(attributes.contains("src=\"./") && rest.trim_start().starts_with("</script>"), "{script}");
     }
-    let links = page.split(['"']).filter(|text| text.ends_with(".js") || text.ends_with(".css"));
+    let links = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
+    let links = links.filter_map(|rest| rest.split('"').next());
     for file in ["", "nothing.js"].into_iter().chain(links) {
         let path = format!("/docs/{}", file.trim_start_matches("./"));
         inspector.inspect(inspector.request(Method::GET, &path)).await;

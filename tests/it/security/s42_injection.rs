@@ -1,6 +1,7 @@
 //! S42: whatever is sent is data to the stores, and never SQL.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
@@ -101,7 +102,10 @@ async fn s42_sql_that_is_said_is_kept_word_for_word(backend: Backend) {
 }
 
 fn request(client: &Client, ada: &Caller, operation: &Operation, place: &Place, text: &str) -> RequestBuilder {
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = text.bytes().fold(String::new(), |mut encoded, byte| {
+        write!(encoded, "%{byte:02X}").unwrap();
+        encoded
+    });
     let id = if matches!(place, Place::Path) { encoded.clone() } else { Uuid::now_v7().to_string() };
     let mut path = operation.path.replace("{id}", &id);
     if let Place::Query(name) = place {

@@ -16,7 +16,7 @@ const MIN_BCRYPT_COST: u32 = 4;
 
 /// A hash that may be computed: it is one, and is not so dear that whoever tries a password could stall the server.
 pub(super) enum StoredHash {
-    Argon2(PasswordHash),
+    Argon2(Box<PasswordHash>),
     Bcrypt(String),
 }
 
@@ -29,7 +29,7 @@ impl StoredHash {
     /// Whether `attempt` is the password behind it. The results are compared in constant time.
     pub(super) fn matches(&self, attempt: &[u8], argon2: &impl PasswordVerifier<PasswordHash>) -> bool {
         match self {
-            Self::Argon2(hash) => argon2.verify_password(attempt, hash).is_ok(),
+            Self::Argon2(hash) => argon2.verify_password(attempt, &**hash).is_ok(),
             Self::Bcrypt(hash) => bcrypt::verify(attempt, hash).unwrap_or(false),
         }
     }
@@ -37,7 +37,7 @@ impl StoredHash {
     /// Whether it is cheaper to attack than one that would be made today.
     pub(super) fn is_outdated(&self, today: &Params) -> bool {
         let Self::Argon2(hash) = self else { return true };
-        Params::try_from(hash).map_or(true, |params| {
+        Params::try_from(&**hash).map_or(true, |params| {
             Algorithm::try_from(hash.algorithm.as_str()) != Ok(Algorithm::Argon2id)
                 || hash.version != Some(Version::V0x13.into())
                 || params.m_cost() < today.m_cost()
@@ -59,7 +59,7 @@ fn argon2(hash: &HashedPassword, today: &Params) -> Result<StoredHash, UnusableH
     {
         return Err(UnusableHash::TooDear);
     }
-    Ok(StoredHash::Argon2(parsed))
+    Ok(StoredHash::Argon2(Box::new(parsed)))
 }
 
 /// `$2a$`, `$2b$` and `$2y$` are the same for every password without a NUL. `$2x$` marks hashes of an implementation

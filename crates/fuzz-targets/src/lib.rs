@@ -10,12 +10,7 @@
 //! `cargo +nightly fuzz run NAME` looks for such bytes for as long as one likes; `tests/corpus.rs` tries those in
 //! `fuzz/corpus/NAME` and some thousand changes of them, always the same, with every run of the tests. A new target is a
 //! module here with a line in [`TARGETS`], a file in `fuzz/fuzz_targets`, its `[[bin]]` and a corpus.
-#![expect(
-    clippy::panic,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a target reports by panicking, as a test does"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a target reports by panicking, as a test does")]
 
 pub mod access_token;
 pub mod bearer_header;
