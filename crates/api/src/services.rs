@@ -72,8 +72,6 @@ pub struct ApiSettings {
     pub max_body_bytes: usize,
     /// The most time that a request's body may take to come.
     pub body_timeout: Duration,
-    /// Whether clients come by https, directly or through a proxy.
-    pub over_tls: bool,
     /// The origins whose pages may use the API, each as browsers write it: `https://app.example.org`.
     pub cors_origins: Vec<String>,
     /// What `/version` says.

@@ -75,7 +75,6 @@ impl Application {
         let api_settings = ApiSettings {
             max_body_bytes: settings.max_body_bytes.count(),
             body_timeout: BODY_TIMEOUT,
-            over_tls: settings.public_url.is_https(),
             cors_origins: settings.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
             version: Build {
                 name: "colloquy",

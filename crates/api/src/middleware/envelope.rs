@@ -23,7 +23,7 @@ pub async fn envelope(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let request_id = request.extensions().get::<RequestId>().cloned();
     let request_id = request_id.as_ref().map_or("", RequestId::as_str);
-    let over_tls = request.app_data::<Data<ApiSettings>>().is_some_and(|settings| settings.over_tls);
+    let over_tls = request.app_data::<Data<ApiSettings>>().is_some_and(|settings| settings.browser.is_secure());
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = match response.response().error() {
         Some(error) => {

@@ -248,7 +248,6 @@ impl Ports {
             settings: ApiSettings {
                 max_body_bytes: MAX_BODY_BYTES,
                 body_timeout: Duration::from_secs(15),
-                over_tls: false,
                 cors_origins: Vec::new(),
                 version,
                 trusted_proxies: self.trusted_proxies.into_iter().collect(),

@@ -66,13 +66,6 @@ impl TryFrom<String> for PublicUrl {
     }
 }
 
-impl PublicUrl {
-    /// Whether clients come by https.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-}
-
 text! {
     /// Where a provider's API is, or nothing. A key belongs into `engine.openai.api_key`, which is never printed.
     BaseUrl
