@@ -16,7 +16,7 @@ on_both_stores!(a_chat_is_counted_and_names_nobody);
 const TOKEN: &str = "whoever-has-this-reads";
 
 #[tokio::test]
-async fn measurements_are_not_there_by_default() {
+async fn s47_measurements_are_not_there_by_default() {
     let secret = "a secret of more than thirty-two bytes";
     let test = Installation::new(Backend::Sqlite);
     let production = Installation::new(Backend::Sqlite)
@@ -34,7 +34,7 @@ async fn measurements_are_not_there_by_default() {
 }
 
 #[tokio::test]
-async fn measurements_on_the_main_port_need_their_own_token() {
+async fn s47_measurements_on_the_main_port_need_their_own_token() {
     let server = Installation::new(Backend::Sqlite).set("metrics.token", TOKEN).start().await;
     let client = server.client();
     let unasked = read(&client, None).await;

@@ -5,7 +5,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
 use tracing_actix_web::TracingLogger;
 
-use crate::middleware::{RequestSpan, envelope, identify, measure, tell_limits};
+use crate::middleware::{RequestSpan, cors, envelope, identify, measure, tell_limits};
 use crate::routes;
 use crate::services::{ApiSettings, Services};
 
@@ -27,6 +27,7 @@ pub fn app(
     // The last layer is the outermost: the span needs the request's id, and problems are logged within the span.
     App::new()
         .configure(configure(services, settings))
+        .wrap(from_fn(cors))
         .wrap(from_fn(envelope))
         .wrap(from_fn(tell_limits))
         .wrap(from_fn(measure))

@@ -36,6 +36,6 @@ mod services;
 
 pub use app::{app, configure};
 pub use error::ErrorCode;
-pub use extract::TrustedProxies;
+pub use extract::{TrustedProxies, bearer_credentials};
 pub use openapi::openapi;
 pub use services::{ApiSettings, Browser, Build, Metrics, Services};

@@ -72,6 +72,8 @@ pub struct ApiSettings {
     pub max_body_bytes: usize,
     /// The most time that a request's body may take to come.
     pub body_timeout: Duration,
+    /// The origins whose pages may use the API, each as browsers write it: `https://app.example.org`.
+    pub cors_origins: Vec<String>,
     /// What `/version` says.
     pub version: Build,
     /// Who may say where a request comes from.

@@ -5,6 +5,7 @@
 //! | [`store`] | opens one of the two stores and hands out its ports |
 //! | [`postgres`], [`sqlite`] | users, sessions, signing keys, conversations, turns and the turn journal; file for file the same |
 //! | `sql` | what both stores share: the pool, the batch writer, rows that do not parse |
+//! | [`account_table`] | none: the table that accounts are imported from |
 //! | [`cache`] | decorators of the session and the user repository |
 //! | [`live`] | running turns: their tasks, their timers, the lease of this process |
 //! | [`crypto`] | password hashing and access tokens |
@@ -12,6 +13,7 @@
 //! | [`throttle`] | what callers have used up of their limits |
 //! | [`clock`], [`ids`] | time and randomness |
 
+pub mod account_table;
 pub mod cache;
 pub mod clock;
 pub mod crypto;

@@ -75,6 +75,7 @@ impl Application {
         let api_settings = ApiSettings {
             max_body_bytes: settings.max_body_bytes.count(),
             body_timeout: BODY_TIMEOUT,
+            cors_origins: settings.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
             version: Build {
                 name: "colloquy",
                 version: env!("CARGO_PKG_VERSION"),

@@ -62,6 +62,8 @@ pub enum UserCommand {
     Create(CreateUser),
     /// List the accounts, oldest first.
     List,
+    /// Take over the accounts of another system, with the hashes of their passwords. Exit code 1 if any was refused.
+    Import(ImportUsers),
     /// Make an account an administrator's, or a user's. Its sessions end; the last administrator stays one.
     SetRole {
         /// The name to log in with.
@@ -122,6 +124,15 @@ pub struct CreateUser {
     pub admin: bool,
     #[command(flatten)]
     pub password: PasswordSource,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportUsers {
+    /// A CSV file whose first line names the columns: username, email, hash, `is_active`, `account_created`, `last_login`.
+    pub file: PathBuf,
+    /// Report as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

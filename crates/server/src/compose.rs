@@ -17,7 +17,9 @@ use domain::session::{
 use domain::signing::KeyRotationService;
 use domain::throttle::RefusalLog;
 use domain::usage::{TokensPerDay, UsageService};
-use domain::user::{AccountService, AdministrationService, PasswordHasher, RegistrationService, UserRepository};
+use domain::user::{
+    AccountService, AdministrationService, ImportService, PasswordHasher, RegistrationService, UserRepository,
+};
 use infra::cache::{CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::SystemClock;
 use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
@@ -193,6 +195,15 @@ pub fn compose_keys(configuration: &Configuration, secret: &SecretString) -> Res
 
 fn open_vault(secret: &SecretString) -> Result<Arc<Vault>, StartError> {
     Ok(Arc::new(Vault::new(secret).map_err(|error| StartError::Crypto(error.into()))?))
+}
+
+/// Taking over the accounts of another system, beside a running server.
+pub fn compose_import(configuration: &Configuration) -> Result<ImportService, StartError> {
+    let store = open_store(configuration, Opener::Command)?;
+    let hasher = password_hasher(&configuration.settings.auth)?;
+    let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
+    let audit = AuditTrail::new(store.audit, Arc::new(SystemClock), ids.clone());
+    Ok(ImportService::new(store.users, hasher, ids, audit))
 }
 
 fn password_hasher(settings: &AuthSettings) -> Result<Arc<dyn PasswordHasher>, StartError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -65,7 +66,10 @@ impl MetricsPort {
         let render = render.clone();
         let host = settings.host.as_str();
         let failed = |source| StartError::BindMetrics { host: host.to_owned(), port, source };
-        let app = move || App::new().app_data(Data::new(render.clone())).route("/metrics", web::get().to(show));
+        let app = move || {
+            let app = App::new().app_data(Data::new(render.clone())).route("/metrics", web::get().to(show));
+            app.wrap(from_fn(api::middleware::envelope))
+        };
         let bound = HttpServer::new(app).workers(1).disable_signals().bind((host, port)).map_err(failed)?;
         let address = bound.addrs().first().copied().ok_or_else(|| failed(io::ErrorKind::AddrNotAvailable.into()))?;
         Ok(Some(Self { server: bound.run(), address }))

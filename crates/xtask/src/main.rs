@@ -1,10 +1,11 @@
-//! Colloquy's chores: `cargo xtask setup | test | check | bench`.
+//! Colloquy's chores: `cargo xtask setup | test | check | deny | bench`.
 //!
 //! Everything a newcomer needs besides Rust is installed, started and stopped from here. It is kept light to compile
 //! (no HTTP client, no async runtime), because `cargo xtask test` is the first thing anybody runs.
 
 mod bench;
 mod check;
+mod deny;
 mod failure;
 mod postgres;
 mod say;
@@ -39,6 +40,8 @@ enum Chore {
     },
     /// Check format, lints and documentation, with warnings denied.
     Check,
+    /// Hold the dependencies against deny.toml: licences, bans, sources, and known vulnerabilities.
+    Deny,
     /// Measure what a turn costs and print it against the targets.
     Bench(bench::Options),
     /// Load a server over HTTP and print what was measured as JSON (the benchmark runs it as a process of its own).
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Setup { bench } => setup::run(bench).map(|()| ExitCode::SUCCESS),
         Chore::Test { arguments } => test::run(&arguments),
         Chore::Check => check::run(),
+        Chore::Deny => deny::run(),
         Chore::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Chore::Load(options) => bench::load::run(&options).map(|()| ExitCode::SUCCESS),
         Chore::Upstream(options) => bench::upstream::run(&options).map(|()| ExitCode::SUCCESS),

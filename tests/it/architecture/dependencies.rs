@@ -8,12 +8,13 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use super::{assert_none, assert_noticed, read, root};
 
 /// The crates, and which of ours each may use. `tests` alone may use the server.
-const EDGES: [(&str, &[&str]); 6] = [
+const EDGES: [(&str, &[&str]); 7] = [
     ("domain", &[]),
     ("infra", &["domain"]),
     ("api", &["domain"]),
     ("server", &["api", "domain", "infra"]),
     ("xtask", &[]),
+    ("fuzz-targets", &["api", "domain", "infra"]),
     ("tests", &["api", "domain", "infra", "server"]),
 ];
 

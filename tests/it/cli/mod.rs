@@ -2,6 +2,7 @@
 
 mod accounts;
 mod doctor;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;

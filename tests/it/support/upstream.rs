@@ -36,6 +36,8 @@ pub(crate) enum Behaviour {
     BreaksAfter(usize),
     /// That status and no answer, with that `Retry-After`.
     Status(u16, Option<u64>),
+    /// That status, and another server where the answer is said to be.
+    Redirect(u16, SocketAddr),
     /// Those bytes after the head, each piece in a packet of its own, and then the connection is closed.
     Bytes(Vec<Vec<u8>>),
 }
@@ -195,6 +197,11 @@ async fn answer(socket: &mut TcpStream, behaviour: Behaviour) -> bool {
         Behaviour::Status(status, retry_after) => {
             let after = retry_after.map_or(String::new(), |seconds| format!("retry-after: {seconds}\r\n"));
             let head = format!("HTTP/1.1 {status} No\r\n{after}connection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+            socket.write_all(head.as_bytes()).await.is_ok()
+        }
+        Behaviour::Redirect(status, other) => {
+            let to = format!("location: http://{other}/v1/chat/completions\r\n");
+            let head = format!("HTTP/1.1 {status} Elsewhere\r\n{to}connection: close\r\ncontent-length: 0\r\n\r\n");
             socket.write_all(head.as_bytes()).await.is_ok()
         }
         Behaviour::Tokens(count, gap) => {

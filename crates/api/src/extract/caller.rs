@@ -1,7 +1,7 @@
 use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::{FromRequest, HttpRequest};
 use domain::access::Principal;
 use domain::session::AuthenticationService;
@@ -78,13 +78,14 @@ async fn authenticate(
 /// What stands in `Authorization: Bearer`.
 pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, ApiError> {
     let header = request.headers().get(AUTHORIZATION).ok_or_else(ApiError::unauthenticated)?;
-    let (scheme, token) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+    bearer_credentials(header).ok_or_else(ApiError::unauthenticated)
+}
+
+/// The token in a value of `Authorization`, if that is of the scheme `Bearer` (RFC 6750 §2.1).
+pub fn bearer_credentials(header: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     let token = token.trim_matches(' ');
-    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
-        Ok(token)
-    } else {
-        Err(ApiError::unauthenticated())
-    }
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// The ticket among the subprotocols that a client offers. Browsers can set those, but no other header.

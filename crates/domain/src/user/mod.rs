@@ -3,6 +3,7 @@
 mod administration;
 mod email;
 mod hasher;
+mod import;
 mod model;
 mod password;
 mod registration;
@@ -12,8 +13,9 @@ mod username;
 
 pub use administration::{AdministrationError, AdministrationService, Administrator, CreateAccountError};
 pub use email::{Email, InvalidEmail};
-pub use hasher::{HashError, HashedPassword, PasswordHasher, Verification};
-pub use model::{InvalidRole, NewUser, Role, User};
+pub use hasher::{HashError, HashedPassword, PasswordHasher, UnusableHash, Verification};
+pub use import::{AccountField, AccountRecord, BrokenRule, ImportError, ImportService};
+pub use model::{ImportedUser, InvalidRole, NewUser, Role, User};
 pub(crate) use password::guessable;
 pub use password::{InvalidPassword, Password};
 pub use registration::{NewAccount, RegisterError, RegistrationService};

@@ -84,6 +84,24 @@ pub struct NewUser {
     pub account_created: DateTime<Utc>,
 }
 
+/// An account of another system that is to be made here.
+#[derive(Clone, Debug)]
+pub struct ImportedUser {
+    /// What every new account has.
+    pub user: NewUser,
+    /// Whether it may be used.
+    pub is_active: bool,
+    /// When it was last logged in to, there.
+    pub last_login: Option<DateTime<Utc>>,
+}
+
+impl ImportedUser {
+    /// The account as it is once it has been made.
+    pub fn into_user(self) -> User {
+        User { is_active: self.is_active, last_login: self.last_login, ..self.user.into_user() }
+    }
+}
+
 impl NewUser {
     /// The account as it is once it has been made.
     pub fn into_user(self) -> User {

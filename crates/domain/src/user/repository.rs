@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Email, HashedPassword, NewUser, Role, User, Username};
+use super::{Email, HashedPassword, ImportedUser, NewUser, Role, User, Username};
 use crate::Unexpected;
 use crate::access::CredentialId;
 use crate::audit::NewAuditEvent;
@@ -62,6 +62,9 @@ pub trait UserRepository: Send + Sync {
     /// [`CreateUserError::UsernameTaken`], an address that is taken [`CreateUserError::EmailTaken`], also
     /// when two callers come at once.
     async fn create(&self, user: NewUser, event: NewAuditEvent) -> Result<(), CreateUserError>;
+
+    /// Stores an account of another system as it was there. What is taken MUST be told as by `create`.
+    async fn import(&self, user: ImportedUser, event: NewAuditEvent) -> Result<(), CreateUserError>;
 
     /// The account, active or not.
     async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected>;

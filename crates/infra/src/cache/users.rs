@@ -8,8 +8,8 @@ use domain::audit::NewAuditEvent;
 use domain::id::{SessionId, UserId};
 use domain::page::{ListError, Page, PageRequest};
 use domain::user::{
-    CreateUserError, HashedPassword, NewUser, ProfileChange, RightsChange, Role, User, UserFilter, UserRepository,
-    Username,
+    CreateUserError, HashedPassword, ImportedUser, NewUser, ProfileChange, RightsChange, Role, User, UserFilter,
+    UserRepository, Username,
 };
 use moka::sync::Cache;
 
@@ -51,6 +51,10 @@ impl CachedUsers {
 impl UserRepository for CachedUsers {
     async fn create(&self, user: NewUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
         self.inner.create(user, event).await
+    }
+
+    async fn import(&self, user: ImportedUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
+        self.inner.import(user, event).await
     }
 
     async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected> {

@@ -3,15 +3,16 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier};
 use argon2::{Algorithm, Params, Version};
 use async_trait::async_trait;
 use domain::Unexpected;
-use domain::user::{HashError, HashedPassword, Password, PasswordHasher, Verification};
+use domain::user::{HashError, HashedPassword, Password, PasswordHasher, UnusableHash, Verification};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
+use super::stored::StoredHash;
 use super::workspace::Workspace;
 
 /// How dear a hash is (RFC 9106), and how many are made at once.
@@ -42,7 +43,8 @@ pub enum InvalidArgon2Settings {
 
 type Job = Box<dyn FnOnce(&Workspace) + Send>;
 
-/// argon2id on threads of its own, so that a flood of logins starves nothing else.
+/// argon2id on threads of its own, so that a flood of logins starves nothing else. Hashes that an import brought are
+/// compared there too.
 pub struct Argon2Hasher {
     queue: SyncSender<Job>,
     params: Params,
@@ -116,12 +118,17 @@ impl PasswordHasher for Argon2Hasher {
     }
 
     async fn verify(&self, attempt: SecretString, hash: Option<HashedPassword>) -> Result<Verification, HashError> {
-        let is_known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.dummy.clone());
         let params = self.params.clone();
+        // Whatever cannot be used, or would take too long, is as good as none.
+        let usable = hash.and_then(|hash| StoredHash::parse(&hash, &params).ok());
+        let is_known = usable.is_some();
+        let hash = match usable {
+            Some(hash) => hash,
+            None => StoredHash::parse(&self.dummy, &params).map_err(Unexpected::new)?,
+        };
         let verification = self.run(move |argon2| {
-            let matches = argon2.verify_password(attempt.expose_secret().as_bytes(), hash.expose()).is_ok();
-            match (matches, is_outdated(hash.expose(), &params)) {
+            let matches = hash.matches(attempt.expose_secret().as_bytes(), argon2);
+            match (matches, hash.is_outdated(&params)) {
                 (false, _) => Verification::Mismatch,
                 (true, true) => Verification::MatchOutdated,
                 (true, false) => Verification::Match,
@@ -130,19 +137,9 @@ impl PasswordHasher for Argon2Hasher {
         let verification = verification.await?;
         Ok(if is_known { verification } else { Verification::Mismatch })
     }
-}
 
-/// Whether the hash is cheaper to attack than one that would be made today.
-fn is_outdated(hash: &str, today: &Params) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return true };
-    match Params::try_from(&hash) {
-        Ok(params) => {
-            hash.algorithm.as_str() != "argon2id"
-                || params.m_cost() < today.m_cost()
-                || params.t_cost() < today.t_cost()
-                || params.p_cost() < today.p_cost()
-        }
-        Err(_) => true,
+    fn accepts(&self, hash: &HashedPassword) -> Result<(), UnusableHash> {
+        StoredHash::parse(hash, &self.params).map(drop)
     }
 }
 
@@ -200,6 +197,25 @@ mod tests {
         let weak = Argon2Hasher::new(CHEAP).unwrap().hash(password("correct horse")).await.unwrap();
         let strong = Argon2Hasher::new(Argon2Settings { memory_kib: 128, ..CHEAP }).unwrap();
         assert_eq!(strong.verify("correct horse".into(), Some(weak)).await.unwrap(), Verification::MatchOutdated);
+    }
+
+    #[tokio::test]
+    async fn an_imported_hash_matches_and_is_outdated() {
+        let hasher = Argon2Hasher::new(CHEAP).unwrap();
+        let imported = HashedPassword::new("$2b$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG");
+        assert_eq!(hasher.accepts(&imported), Ok(()));
+        let verify = async |attempt: &str| hasher.verify(attempt.into(), Some(imported.clone())).await.unwrap();
+        assert_eq!(verify("correct horse battery staple").await, Verification::MatchOutdated);
+        assert_eq!(verify("correct horse battery stable").await, Verification::Mismatch);
+    }
+
+    #[tokio::test]
+    async fn a_stored_hash_that_would_take_gigabytes_is_not_computed() {
+        let hasher = Argon2Hasher::new(CHEAP).unwrap();
+        let real = hasher.hash(password("correct horse")).await.unwrap();
+        let dear = HashedPassword::new(real.expose().replace("m=64,", "m=4194304,"));
+        assert_eq!(hasher.accepts(&dear), Err(UnusableHash::TooDear));
+        assert_eq!(hasher.verify("correct horse".into(), Some(dear)).await.unwrap(), Verification::Mismatch);
     }
 
     #[tokio::test]

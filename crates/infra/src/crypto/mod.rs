@@ -6,6 +6,7 @@ pub mod forgeries;
 mod jwt;
 mod keyring;
 mod opaque;
+mod stored;
 mod workspace;
 
 pub use self::argon2::{Argon2Hasher, Argon2Settings, InvalidArgon2Settings};

@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod doctor;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;
@@ -76,6 +77,7 @@ fn user_command(
     match command {
         UserCommand::Create(arguments) => user::create(configuration, arguments, console),
         UserCommand::List => user::list(configuration, console),
+        UserCommand::Import(arguments) => import::run(configuration, arguments, console),
         UserCommand::SetRole { name, role } => account::set_role(configuration, name, *role, console),
         UserCommand::Disable { name } => account::set_active(configuration, name, false, console),
         UserCommand::Enable { name } => account::set_active(configuration, name, true, console),

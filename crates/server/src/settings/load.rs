@@ -168,7 +168,9 @@ impl Reading<'_> {
     }
 
     fn problem(&self, key: String, rule: String) -> KeyProblem {
-        let origin = self.said.origin(&key).cloned().unwrap_or(Origin::BuiltIn(DEFAULTS_NAME));
+        // An item of a list was said where the list was.
+        let said = key.split('[').next().unwrap_or(&key);
+        let origin = self.said.origin(said).cloned().unwrap_or(Origin::BuiltIn(DEFAULTS_NAME));
         KeyProblem { key, origin, flaw: Flaw::Rejected(rule) }
     }
 }

@@ -16,6 +16,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+mod web_origin;
 
 pub use bounded::{Days, FailAfter, Milliseconds, Seconds, Whole};
 pub use database_url::{DatabaseUrl, StoreLocation};
@@ -31,3 +32,4 @@ pub use sections::{
 };
 pub use show::show;
 pub use text::{BaseUrl, ClaimText, Directives, Host, Network, PublicUrl, Secret};
+pub use web_origin::WebOrigin;

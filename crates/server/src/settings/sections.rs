@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     BaseUrl, ClaimText, DatabaseUrl, Days, Directives, FailAfter, Host, Milliseconds, Network, PublicUrl, Seconds,
-    Secret, Whole,
+    Secret, WebOrigin, Whole,
 };
 
 /// All settings. What each means is said in `config/default.toml`.
@@ -32,6 +32,7 @@ pub struct ServerSettings {
     pub port: Whole<0, 65_535>,
     pub workers: Whole<0, 1024>,
     pub public_url: PublicUrl,
+    pub cors_origins: Vec<WebOrigin>,
     pub shutdown_seconds: Seconds<1, 600>,
     pub stall_seconds: Seconds<1, 600>,
     pub max_body_bytes: Whole<1024, 67_108_864>,

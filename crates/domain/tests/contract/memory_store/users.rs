@@ -5,7 +5,7 @@ use domain::audit::NewAuditEvent;
 use domain::id::{SessionId, UserId};
 use domain::page::{ListError, Page, PageRequest};
 use domain::user::{
-    CreateUserError, Email, HashedPassword, NewUser, ProfileChange, RightsChange, Role, User, UserFilter,
+    CreateUserError, Email, HashedPassword, ImportedUser, NewUser, ProfileChange, RightsChange, Role, User, UserFilter,
     UserRepository, Username,
 };
 
@@ -43,10 +43,15 @@ impl Rows {
 #[async_trait]
 impl UserRepository for MemoryStore {
     async fn create(&self, user: NewUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
+        self.import(ImportedUser { user, is_active: true, last_login: None }, event).await
+    }
+
+    async fn import(&self, account: ImportedUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
         let mut rows = self.rows();
+        let user = &account.user;
         rows.is_free(user.id, Some(&user.username), Some(&user.email))?;
-        let hash = user.hashed_password.clone();
-        rows.users.insert(user.id, (user.into_user(), hash));
+        let (id, hash) = (user.id, user.hashed_password.clone());
+        rows.users.insert(id, (account.into_user(), hash));
         rows.record(event);
         Ok(())
     }

@@ -25,6 +25,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::AsyncRead;
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
@@ -196,6 +197,12 @@ impl ChatEngine for OpenAiEngine {
         };
         Ok(named.chain(answer).boxed())
     }
+}
+
+/// What a stream of chat completions tells, wherever its bytes come from. Once the model has finished, it is read for
+/// `epilogue` at the most.
+pub fn read_events(source: impl AsyncRead + Send + Unpin + 'static, epilogue: Duration) -> EngineStream {
+    Completion::new(source, epilogue, Failures { key: None }).into_events()
 }
 
 fn completions_url(base: &str) -> Result<Url, OpenAiConfigError> {

@@ -12,8 +12,8 @@ use domain::id::{SessionId, UserId};
 use domain::page::{ListError, Order, Page, PageRequest};
 use domain::session::EndReason;
 use domain::user::{
-    CreateUserError, HashedPassword, NewUser, ProfileChange, RightsChange, Role, User, UserFilter, UserRepository,
-    Username,
+    CreateUserError, HashedPassword, ImportedUser, NewUser, ProfileChange, RightsChange, Role, User, UserFilter,
+    UserRepository, Username,
 };
 
 use super::connection::PgPool;
@@ -56,6 +56,31 @@ impl UserRepository for Users {
                         users::email.eq(&row.email),
                         users::role.eq(row.role),
                         users::account_created.eq(row.account_created),
+                    ))
+                    .on_conflict(users::id)
+                    .do_nothing()
+                    .execute(connection)?;
+                audit::store(connection, &event)
+            })
+        };
+        self.0.run(insert).await.map_err(error::create_user)
+    }
+
+    async fn import(&self, account: ImportedUser, event: NewAuditEvent) -> Result<(), CreateUserError> {
+        let (is_active, last_login) = (account.is_active, account.last_login.map(Time));
+        let (row, event) = (NewUserRow::from(account.user), NewAuditRow::from(event));
+        let insert = move |connection: &mut PgConnection| {
+            connection.transaction(|connection| {
+                diesel::insert_into(users::table)
+                    .values((
+                        users::id.eq(row.id),
+                        users::username.eq(&row.username),
+                        users::hashed_password.eq(&row.hashed_password),
+                        users::email.eq(&row.email),
+                        users::role.eq(row.role),
+                        users::is_active.eq(is_active),
+                        users::account_created.eq(row.account_created),
+                        users::last_login.eq(last_login),
                     ))
                     .on_conflict(users::id)
                     .do_nothing()
