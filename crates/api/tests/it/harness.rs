@@ -167,16 +167,7 @@ impl Ports {
             (Arc::new(self.opaque), Arc::new(self.keys), Arc::new(self.audit));
         let tickets = Arc::new(self.tickets);
         let audit = AuditTrail::new(log.clone(), clock.clone(), ids.clone());
-        let limiter: Arc<dyn RateLimiter> = match self.limiter {
-            Some(limiter) => Arc::new(ToldLimiter::new(Arc::new(limiter))),
-            None => Arc::new(Unlimited),
-        };
-        let throttle: Arc<dyn LoginThrottle> =
-            self.throttle.map_or_else(|| Arc::new(Unlimited) as Arc<dyn LoginThrottle>, |mock| Arc::new(mock));
-        let streams: Arc<dyn StreamLimiter> =
-            self.streams.map_or_else(|| Arc::new(Unlimited) as Arc<dyn StreamLimiter>, |mock| Arc::new(mock));
-        let gate = LoginGate::new(limiter.clone(), throttle);
-        let turn_limits = TurnLimits::new(limiter.clone(), streams);
+        let (limiter, gate, turn_limits) = limits(self.limiter, self.throttle, self.streams);
         let registration =
             RegistrationService::new(users.clone(), hasher.clone(), clock.clone(), ids.clone(), audit.clone())
                 .limited_by(limiter);
@@ -259,6 +250,27 @@ impl Ports {
             draining,
         }
     }
+}
+
+/// What is not mocked is no limit.
+fn limits(
+    limiter: Option<MockRateLimiter>,
+    throttle: Option<MockLoginThrottle>,
+    streams: Option<MockStreamLimiter>,
+) -> (Arc<dyn RateLimiter>, LoginGate, TurnLimits) {
+    let limiter: Arc<dyn RateLimiter> = match limiter {
+        Some(limiter) => Arc::new(ToldLimiter::new(Arc::new(limiter))),
+        None => Arc::new(Unlimited),
+    };
+    let throttle: Arc<dyn LoginThrottle> = match throttle {
+        Some(throttle) => Arc::new(throttle),
+        None => Arc::new(Unlimited),
+    };
+    let streams: Arc<dyn StreamLimiter> = match streams {
+        Some(streams) => Arc::new(streams),
+        None => Arc::new(Unlimited),
+    };
+    (limiter.clone(), LoginGate::new(limiter.clone(), throttle), TurnLimits::new(limiter, streams))
 }
 
 /// The application that production serves, over mocks.
