@@ -18,7 +18,8 @@ on_both_stores!(beyond_the_days_tokens_nothing_is_asked, without_a_limit_nobody_
 
 async fn beyond_the_days_tokens_nothing_is_asked(backend: Backend) {
     let upstream = Upstream::start(Behaviour::Bytes(counted("Yes.", 60, 10))).await;
-    let installation = Installation::new(backend).answered_by(&upstream).set("rate_limit.tokens_per_day", 100);
+    let limited = Installation::new(backend).limited().set("rate_limit.turns_per_minute", 0);
+    let installation = limited.answered_by(&upstream).set("rate_limit.tokens_per_day", 100);
     let server = installation.start().await;
     let (ada, bob) = (server.client().newcomer("ada").await, server.client().newcomer("bob").await);
     let conversation = ada.new_conversation().await;
