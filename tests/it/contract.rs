@@ -52,6 +52,7 @@ fn under_test(backend: Backend) -> StoreUnderTest {
         journal: store.journal,
         leases: store.leases,
         usage: store.usage,
+        signing_keys: store.signing_keys,
         health: store.health,
     }
 }

@@ -41,6 +41,7 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
     let registration = Data::new(services.registration);
     let login = Data::new(services.login);
     let authentication = Data::new(services.authentication);
+    let published_keys = Data::from(services.published_keys);
     let accounts = Data::new(services.accounts);
     let conversations = Data::new(services.conversations);
     let chat = Data::new(services.chat);
@@ -63,6 +64,7 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
             .app_data(registration.clone())
             .app_data(login.clone())
             .app_data(authentication.clone())
+            .app_data(published_keys.clone())
             .app_data(accounts.clone())
             .app_data(conversations.clone())
             .app_data(chat.clone())

@@ -11,6 +11,7 @@ use domain::session::{
     AuthenticationService, ConfirmationService, CredentialWatch, IntrospectionService, LoginService, RefreshService,
     SessionService, TicketService,
 };
+use domain::signing::PublishedKeys;
 use domain::usage::UsageService;
 use domain::user::{AccountService, AdministrationService, RegistrationService};
 use secrecy::SecretString;
@@ -43,6 +44,8 @@ pub struct Services {
     pub audit: AuditService,
     /// Finding out who makes a request.
     pub authentication: AuthenticationService,
+    /// What other services verify tokens with.
+    pub published_keys: Arc<dyn PublishedKeys>,
     /// One's own account.
     pub accounts: AccountService,
     /// Making and reading conversations.

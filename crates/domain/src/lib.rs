@@ -11,6 +11,7 @@
 //! | [`user`] | accounts: value types that parse once, registration, the password port |
 //! | [`access`] | who may do what: roles, permissions, scopes |
 //! | [`session`] | logging in, tokens, authenticating a request, ending sessions |
+//! | [`signing`] | the keys that sign access tokens, and how they are rotated |
 //! | [`api_key`] | credentials for programs |
 //! | [`audit`] | who did what to whom |
 //! | [`conversation`] | conversations and their turns, and reading them |
@@ -48,6 +49,7 @@ pub mod health;
 pub mod id;
 pub mod page;
 pub mod session;
+pub mod signing;
 pub mod text;
 pub mod unexpected;
 pub mod usage;

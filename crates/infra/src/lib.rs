@@ -3,7 +3,7 @@
 //! | module | which port |
 //! | --- | --- |
 //! | [`store`] | opens one of the two stores and hands out its ports |
-//! | [`postgres`], [`sqlite`] | users, sessions, conversations, turns and the turn journal; file for file the same |
+//! | [`postgres`], [`sqlite`] | users, sessions, signing keys, conversations, turns and the turn journal; file for file the same |
 //! | `sql` | what both stores share: the pool, the batch writer, rows that do not parse |
 //! | [`cache`] | decorators of the session and the user repository |
 //! | [`live`] | running turns: their tasks, their timers, the lease of this process |

@@ -13,6 +13,7 @@ use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
 use domain::health::StoreHealth;
 use domain::session::{SessionRepository, TicketRepository};
+use domain::signing::SigningKeyRepository;
 use domain::usage::UsageRepository;
 use domain::user::UserRepository;
 
@@ -42,6 +43,8 @@ pub struct Store {
     pub leases: Arc<dyn ReplicaLease>,
     /// What turns took.
     pub usage: Arc<dyn UsageRepository>,
+    /// The keys that sign access tokens.
+    pub signing_keys: Arc<dyn SigningKeyRepository>,
     /// Whether the store can be used.
     pub health: Arc<dyn StoreHealth>,
 }

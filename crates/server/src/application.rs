@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 use api::{ApiSettings, Build, Metrics};
+use infra::crypto::KeyringRefresh;
 use infra::live::{Heartbeat, LiveRunner};
 use tokio::sync::watch;
 
@@ -40,6 +41,7 @@ pub struct Application {
     address: SocketAddr,
     runner: LiveRunner,
     heartbeat: Heartbeat,
+    keyring: KeyringRefresh,
     metrics: Option<MetricsPort>,
     draining: watch::Sender<bool>,
     patience: Patience,
@@ -62,7 +64,7 @@ impl Application {
         report_secret(&secret.source);
         let measured = metrics::start(&configuration.settings.metrics)?;
         let metrics = MetricsPort::bind(&configuration.settings.metrics, measured.as_ref())?;
-        let Composition { services, runner, heartbeat, store, engine, unasked_provider } =
+        let Composition { services, runner, heartbeat, keyring, store, engine, unasked_provider } =
             compose(configuration, environment, &secret.secret).await?;
 
         let settings = &configuration.settings.server;
@@ -118,7 +120,7 @@ impl Application {
         if let Some(provider) = unasked_provider {
             tracing::warn!(provider, "a provider's key is in the environment: every chat is sent to it");
         }
-        Ok(Self { server: bound.run(), address, runner, heartbeat, metrics, draining, patience, banner })
+        Ok(Self { server: bound.run(), address, runner, heartbeat, keyring, metrics, draining, patience, banner })
     }
 
     /// The port it listens on.
@@ -135,7 +137,7 @@ impl Application {
     ///
     /// New requests are still answered while turns end, so that a balancer has time to read `/readyz`.
     pub async fn run_until_stopped(self, mut signals: StopSignals) -> io::Result<Stopped> {
-        let Self { server, runner, heartbeat, metrics, draining, patience, .. } = self;
+        let Self { server, runner, heartbeat, keyring, metrics, draining, patience, .. } = self;
         let handle = server.handle();
         let metrics = metrics.map(MetricsPort::serve);
         let serving = tokio::spawn(server);
@@ -157,6 +159,7 @@ impl Application {
             within(patience.latecomers, runner.drain(Duration::ZERO)).await;
             // Whatever is still running was cut off; other replicas need not wait for the lease to end.
             within(patience.lease, heartbeat.stop()).await;
+            keyring.stop().await;
             if let Some(metrics) = metrics {
                 within(patience.lease, metrics.stop(false)).await;
             }

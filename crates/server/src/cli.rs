@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use domain::signing::SigningAlgorithm;
 use domain::user::Role;
 
 use crate::settings::Flags;
@@ -33,6 +34,9 @@ pub enum Command {
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),
+    /// The keys that sign access tokens.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -118,6 +122,23 @@ pub struct CreateUser {
     pub admin: bool,
     #[command(flatten)]
     pub password: PasswordSource,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys, oldest first, and what each is good for.
+    List,
+    /// Make a key. It verifies on every replica within a second, and signs after five.
+    Add {
+        /// HS256 or EdDSA; without it, the one of `auth.algorithm`.
+        #[arg(long)]
+        algorithm: Option<SigningAlgorithm>,
+    },
+    /// Retire a key for good: within a second, the tokens it has signed are refused.
+    Retire {
+        /// Its name, as `colloquy keys list` has it.
+        kid: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,11 +14,12 @@ use domain::session::{
     AuthenticationService, ConfirmationService, IntrospectionService, LoginPorts, LoginService, OpaqueTokens,
     RefreshService, SessionRepository, SessionService, TicketService, TokenIssuer,
 };
+use domain::signing::KeyRotationService;
 use domain::usage::{TokensPerDay, UsageService};
 use domain::user::{AccountService, AdministrationService, PasswordHasher, RegistrationService, UserRepository};
 use infra::cache::{CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::SystemClock;
-use infra::crypto::{Argon2Hasher, JwtIssuer, RandomTokens};
+use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
 use infra::engines::{self, ChosenEngine};
 use infra::ids::UuidV7;
 use infra::live::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedCredentials};
@@ -39,6 +40,7 @@ pub struct Composition {
     pub services: Services,
     pub runner: LiveRunner,
     pub heartbeat: Heartbeat,
+    pub keyring: KeyringRefresh,
     /// Which store, for a person.
     pub store: String,
     /// Which engine, for a person.
@@ -60,8 +62,15 @@ pub async fn compose(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7);
     let hasher = password_hasher(auth)?;
+    let (vault, algorithm) = (open_vault(secret)?, auth.algorithm.get());
+    let rotation = KeyRotationService::new(store.signing_keys.clone(), vault.clone(), algorithm);
+    if let Some(kid) = rotation.ensure().await.map_err(StartError::FirstBeat)? {
+        tracing::info!(%kid, %algorithm, "made a key to sign tokens with");
+    }
+    let keyring = KeyringRefresh::start(store.signing_keys.clone(), vault, algorithm);
+    let (published_keys, keyring) = keyring.await.map_err(StartError::FirstBeat)?;
     let tokens: Arc<dyn TokenIssuer> =
-        Arc::new(JwtIssuer::new(translate::jwt(auth, secret), clock.clone(), ids.clone()));
+        Arc::new(JwtIssuer::new(translate::jwt(auth), published_keys.clone(), clock.clone(), ids.clone()));
     let opaque: Arc<dyn OpaqueTokens> = Arc::new(RandomTokens::new(secret.expose_secret().as_bytes()));
     let audit = AuditTrail::new(store.audit.clone(), clock.clone(), ids.clone());
     let watched = WatchedCredentials::default();
@@ -124,6 +133,7 @@ pub async fn compose(
         ),
         audit: AuditService::new(store.audit.clone()),
         authentication: AuthenticationService::new(tokens, sessions, key_authenticator, store.tickets, opaque),
+        published_keys,
         accounts: AccountService::new(users, hasher, confirmation, audit),
         conversations: ConversationService::new(
             store.conversations,
@@ -147,6 +157,7 @@ pub async fn compose(
         services,
         runner,
         heartbeat,
+        keyring,
         store: configuration.store().to_string(),
         engine: description,
         unasked_provider,
@@ -161,6 +172,17 @@ pub fn compose_accounts(configuration: &Configuration) -> Result<AdministrationS
     let audit = AuditTrail::new(store.audit, clock.clone(), ids.clone());
     let registration = RegistrationService::new(store.users.clone(), hasher.clone(), clock, ids, audit.clone());
     Ok(AdministrationService::new(store.users, store.sessions, hasher, registration, audit))
+}
+
+/// The signing keys' use cases alone, for the command line beside a running server.
+pub fn compose_keys(configuration: &Configuration, secret: &SecretString) -> Result<KeyRotationService, StartError> {
+    let store = open_store(configuration, Opener::Command)?;
+    let algorithm = configuration.settings.auth.algorithm.get();
+    Ok(KeyRotationService::new(store.signing_keys, open_vault(secret)?, algorithm))
+}
+
+fn open_vault(secret: &SecretString) -> Result<Arc<Vault>, StartError> {
+    Ok(Arc::new(Vault::new(secret).map_err(|error| StartError::Crypto(error.into()))?))
 }
 
 fn password_hasher(settings: &AuthSettings) -> Result<Arc<dyn PasswordHasher>, StartError> {

@@ -1,4 +1,4 @@
-//! The secret that signs access tokens: given in production, made once and kept elsewhere.
+//! The secret that seals the keys of access tokens: given in production, made once and kept elsewhere.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ const RANDOM_BYTES: usize = 32;
 
 /// The secret, and where it came from.
 pub struct SigningSecret {
-    /// The secret itself; its bytes, as text, are the key.
+    /// The secret itself, as text.
     pub secret: SecretString,
     /// Where it came from.
     pub source: SecretSource,

@@ -12,7 +12,6 @@ use infra::engines;
 use infra::postgres::PostgresSettings;
 use infra::sqlite::SqliteSettings;
 use infra::store::StoreSettings;
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::settings::{
     Argon2Settings, AuthSettings, ChatSettings, Configuration, EngineKind, EngineSettings, OpenAiSettings,
@@ -55,9 +54,8 @@ pub fn argon2(settings: &Argon2Settings) -> crypto::Argon2Settings {
     }
 }
 
-pub fn jwt(settings: &AuthSettings, secret: &SecretString) -> crypto::JwtSettings {
+pub fn jwt(settings: &AuthSettings) -> crypto::JwtSettings {
     crypto::JwtSettings {
-        secret: secret.expose_secret().as_bytes().to_vec().into(),
         issuer: settings.issuer.as_str().to_owned(),
         audience: settings.audience.as_str().to_owned(),
         lifetime: settings.access_token_seconds.duration(),

@@ -10,7 +10,14 @@ on_both_stores!(all_is_well_where_everything_works);
 async fn all_is_well_where_everything_works(backend: Backend) {
     let findings = Installation::new(backend).run(&["doctor"]).await;
     let names: Vec<&str> = findings.printed().lines().map(|line| &line[..line.len().min(15)]).collect();
-    let expected = ["ok    settings ", "ok    secrets  ", "ok    store    ", "ok    schema   ", "ok    engine   "];
+    let expected = [
+        "ok    settings ",
+        "ok    secrets  ",
+        "ok    store    ",
+        "ok    schema   ",
+        "ok    keys     ",
+        "ok    engine   ",
+    ];
     assert_eq!(names, expected, "{findings:?}");
 }
 

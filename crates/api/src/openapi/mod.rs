@@ -35,6 +35,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::login::login,
         routes::logout::logout,
         routes::logout::logout_browser,
+        routes::jwks::jwks,
         routes::users::register,
         routes::me::read::me,
         routes::me::change::change,

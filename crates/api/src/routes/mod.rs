@@ -8,6 +8,7 @@ pub(crate) mod docs;
 pub(crate) mod healthz;
 pub(crate) mod index;
 pub(crate) mod introspect;
+pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
@@ -38,6 +39,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/introspect").post(introspect::introspect))
         .service(Endpoint::at("/login").post(login::login))
         .service(Endpoint::at("/logout").get(logout::logout_browser).post(logout::logout))
+        .service(Endpoint::at("/.well-known/jwks.json").get(jwks::jwks))
         .service(Endpoint::at("/api/v1/users").post(users::register))
         .service(Endpoint::at("/api/v1/me").get(me::me).patch(me::change))
         .service(Endpoint::at("/api/v1/me/reauth").post(me::reauth))

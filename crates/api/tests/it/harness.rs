@@ -33,6 +33,7 @@ use domain::session::{
     RefreshService, Session, SessionPolicy, SessionService, SessionState, TicketService, TokenError, TokenHash,
     VerifiedToken,
 };
+use domain::signing::MockPublishedKeys;
 use domain::usage::{MockUsageRepository, Prices, TokensPerDay, UsageService};
 use domain::user::{
     AccountService, AdministrationService, Email, MockPasswordHasher, MockUserRepository, RegistrationService, Role,
@@ -82,6 +83,7 @@ pub(crate) struct Ports {
     pub(crate) tickets: MockTicketRepository,
     pub(crate) keys: MockApiKeyRepository,
     pub(crate) audit: MockAuditLog,
+    pub(crate) published_keys: MockPublishedKeys,
     pub(crate) conversations: MockConversationRepository,
     pub(crate) turns: MockTurnRepository,
     pub(crate) runner: MockTurnRunner,
@@ -107,6 +109,7 @@ impl Ports {
             tickets: MockTicketRepository::new(),
             keys: MockApiKeyRepository::new(),
             audit: MockAuditLog::new(),
+            published_keys: MockPublishedKeys::new(),
             conversations: MockConversationRepository::new(),
             turns: MockTurnRepository::new(),
             runner: MockTurnRunner::new(),
@@ -194,6 +197,7 @@ impl Ports {
             ),
             audit: AuditService::new(log),
             authentication: AuthenticationService::new(tokens, sessions, key_authenticator, tickets, opaque),
+            published_keys: Arc::new(self.published_keys),
             accounts: AccountService::new(users, hasher, confirmation, audit),
             conversations: ConversationService::new(
                 Arc::new(self.conversations),

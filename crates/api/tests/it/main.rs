@@ -7,6 +7,7 @@ mod conventions;
 mod conversations;
 mod error_codes;
 mod harness;
+mod jwks;
 mod lists;
 mod logging;
 mod logout;

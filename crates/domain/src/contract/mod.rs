@@ -23,7 +23,7 @@
 //! - Users, sessions and conversations exist before a turn names them, as foreign keys may want it.
 //!
 //! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
-//! in does not pass. Only sessions, tickets, keys and leases live by the store's clock.
+//! in does not pass. Only sessions, tickets, keys (of programs and for signing) and leases live by the store's clock.
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
@@ -44,6 +44,7 @@ pub mod profiles;
 pub mod rights;
 pub mod rotation;
 pub mod sessions;
+pub mod signing_keys;
 pub mod tickets;
 pub mod turns;
 pub mod usage;
@@ -57,6 +58,7 @@ use crate::chat::{ReplicaLease, TurnJournal};
 use crate::conversation::{ConversationRepository, TurnRepository};
 use crate::health::StoreHealth;
 use crate::session::{SessionRepository, TicketRepository};
+use crate::signing::SigningKeyRepository;
 use crate::usage::UsageRepository;
 use crate::user::UserRepository;
 
@@ -83,6 +85,8 @@ pub struct StoreUnderTest {
     pub leases: Arc<dyn ReplicaLease>,
     /// What its turns took.
     pub usage: Arc<dyn UsageRepository>,
+    /// Its signing keys.
+    pub signing_keys: Arc<dyn SigningKeyRepository>,
     /// Its health.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -322,6 +326,15 @@ macro_rules! contract_suite {
                 the_tokens_of_a_day_are_those_of_all_models,
                 turns_that_end_at_once_are_all_counted,
                 the_largest_counts_are_summed,
+            }
+            signing_keys {
+                an_added_key_is_listed,
+                a_name_is_given_once,
+                keys_are_listed_oldest_first,
+                a_retired_key_stays_in_the_list,
+                an_unknown_key_is_not_retired,
+                a_key_needs_a_successor,
+                of_two_successors_one_stays,
             }
             health {
                 a_store_that_works_says_so,

@@ -24,6 +24,7 @@ fn store_of(store: &Arc<MemoryStore>) -> StoreUnderTest {
         journal: store.clone(),
         leases: store.clone(),
         usage: store.clone(),
+        signing_keys: store.clone(),
         health: store.clone(),
     }
 }
@@ -72,6 +73,7 @@ fn every_case_is_in_the_list() {
         ("rights", include_str!("../../src/contract/rights.rs")),
         ("rotation", include_str!("../../src/contract/rotation.rs")),
         ("sessions", include_str!("../../src/contract/sessions.rs")),
+        ("signing_keys", include_str!("../../src/contract/signing_keys.rs")),
         ("tickets", include_str!("../../src/contract/tickets.rs")),
         ("turns", include_str!("../../src/contract/turns.rs")),
         ("usage", include_str!("../../src/contract/usage.rs")),

@@ -7,6 +7,7 @@ mod conversations;
 mod inline;
 mod login;
 mod registration;
+mod rotation;
 mod usage;
 
 use std::fmt::Debug;

@@ -11,6 +11,7 @@ mod lease;
 pub mod migrations;
 mod schema;
 mod session;
+mod signing_key;
 mod store;
 mod ticket;
 mod turn;

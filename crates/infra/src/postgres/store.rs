@@ -12,6 +12,7 @@ use super::health::Health;
 use super::journal::Journal;
 use super::lease::Leases;
 use super::session::Sessions;
+use super::signing_key::SigningKeys;
 use super::ticket::Tickets;
 use super::turn::Turns;
 use super::usage::Usage;
@@ -74,6 +75,7 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         journal: Arc::new(journal),
         leases: Arc::new(Leases { own: pool_of("lease", 1, Purpose::Journal), requests: pool.clone() }),
         usage: Arc::new(Usage(pool.clone())),
+        signing_keys: Arc::new(SigningKeys(pool.clone())),
         health: Arc::new(Health(pool)),
     })
 }

@@ -14,6 +14,7 @@ mod lock;
 pub mod migrations;
 mod schema;
 mod session;
+mod signing_key;
 mod statement;
 mod store;
 mod ticket;

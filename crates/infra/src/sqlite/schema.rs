@@ -167,6 +167,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+        retired_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(turns -> conversations (conversation_id));
@@ -181,5 +191,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     turns,
     idempotency_keys,
     turn_pieces,
-    replicas
+    replicas,
+    signing_keys
 );

@@ -18,6 +18,7 @@ use super::lock::ServerLock;
 use super::migrations;
 use super::schema::replicas;
 use super::session::Sessions;
+use super::signing_key::SigningKeys;
 use super::ticket::Tickets;
 use super::turn::Turns;
 use super::usage::Usage;
@@ -81,8 +82,9 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         conversations: Arc::new(Conversations { readers: readers.clone(), writer: writer.clone() }),
         turns: Arc::new(Turns(readers.clone())),
         journal: Arc::new(Journal(writer.clone())),
-        leases: Arc::new(Leases { readers: readers.clone(), writer, clock }),
+        leases: Arc::new(Leases { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
         usage: Arc::new(Usage(readers.clone())),
+        signing_keys: Arc::new(SigningKeys { readers: readers.clone(), writer, clock }),
         health: Arc::new(Health(readers)),
     })
 }

@@ -5,11 +5,12 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use domain::signing::KeyStanding;
 use infra::store::{Opener, StoreError};
 use tokio::runtime::Builder;
 
 use super::{CommandError, Console};
-use crate::compose::{choose_engine, open_store};
+use crate::compose::{choose_engine, compose_keys, open_store};
 use crate::problem::Problem;
 use crate::settings::{Configuration, EngineKind, Environment, Flags, StoreLocation, load};
 use crate::signing_secret::{SecretSource, find};
@@ -83,9 +84,11 @@ fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding
         Ok(store) => {
             let health = Builder::new_current_thread().enable_all().build().map(|it| it.block_on(store.health.check()));
             match health {
-                Ok(Ok(())) => {
-                    vec![("store", Ok(configuration.store().to_string())), ("schema", Ok("up to date".to_owned()))]
-                }
+                Ok(Ok(())) => vec![
+                    ("store", Ok(configuration.store().to_string())),
+                    ("schema", Ok("up to date".to_owned())),
+                    ("keys", keys(configuration)),
+                ],
                 Ok(Err(error)) => vec![("store", trouble(error, configuration))],
                 Err(error) => vec![("store", trouble(error, configuration))],
             }
@@ -94,6 +97,31 @@ fn store_and_schema(configuration: &Configuration) -> Vec<(&'static str, Finding
             vec![("store", Ok(configuration.store().to_string())), ("schema", Err(vec![error.problem()]))]
         }
         Err(error) => vec![("store", Err(vec![error.problem()]))],
+    }
+}
+
+/// Whether this server's secret opens the keys in force: another replica's secret may be another.
+fn keys(configuration: &Configuration) -> Finding {
+    let untold = "one is made at the first start".to_owned();
+    let Ok(Some(secret)) = find(configuration) else { return Ok(untold) };
+    let rotation = compose_keys(configuration, &secret.secret).map_err(|error| vec![error.problem()])?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| vec![StartError::System(error).problem()])?;
+    let keys = match runtime.block_on(rotation.list()) {
+        Ok(keys) => keys,
+        Err(error) => return trouble(error, configuration),
+    };
+    let sealed = keys.iter().filter(|(_, standing)| *standing == KeyStanding::Sealed).map(|(key, _)| {
+        let next = "give every server the secret that the key was made with, or, if it was changed on purpose, \
+                    `colloquy keys retire` the key";
+        Problem::new("auth.secret does not open a signing key", format!("key {}", key.id), next)
+    });
+    let sealed: Vec<Problem> = sealed.collect();
+    let signs = keys.iter().find(|(_, standing)| *standing == KeyStanding::Signs);
+    match signs {
+        _ if !sealed.is_empty() => Err(sealed),
+        None => Ok(untold),
+        Some((key, _)) => Ok(format!("{} key {} signs", key.algorithm, key.id)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod doctor;
+mod keys;
 mod migrate;
 mod openapi;
 mod password;
@@ -12,7 +13,7 @@ mod user;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, ConfigCommand, UserCommand};
+use crate::cli::{Cli, Command, ConfigCommand, KeysCommand, UserCommand};
 use crate::problem::Problem;
 use crate::settings::{Configuration, Environment, SettingsError, load};
 use crate::signing_secret::SecretError;
@@ -62,6 +63,7 @@ fn dispatch(cli: &Cli, environment: &Environment, console: &mut Console<'_>) -> 
         Some(Command::Config(ConfigCommand::Check)) => check::run(&load(environment, &flags)?, console),
         Some(Command::Migrate { revert }) => migrate::run(&load(environment, &flags)?, *revert, console),
         Some(Command::User(command)) => user_command(command, &load(environment, &flags)?, console),
+        Some(Command::Keys(command)) => keys_command(command, &load(environment, &flags)?, console),
         None | Some(Command::Serve(_)) => serve::run(&load(environment, &flags)?, environment, console),
     }
 }
@@ -79,6 +81,18 @@ fn user_command(
         UserCommand::Enable { name } => account::set_active(configuration, name, true, console),
         UserCommand::ResetPassword(arguments) => account::reset_password(configuration, arguments, console),
         UserCommand::Sessions { name, end } => account::sessions(configuration, name, *end, console),
+    }
+}
+
+fn keys_command(
+    command: &KeysCommand,
+    configuration: &Configuration,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, CommandError> {
+    match command {
+        KeysCommand::List => keys::list(configuration, console),
+        KeysCommand::Add { algorithm } => keys::add(configuration, *algorithm, console),
+        KeysCommand::Retire { kid } => keys::retire(configuration, kid, console),
     }
 }
 

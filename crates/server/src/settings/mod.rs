@@ -27,6 +27,7 @@ pub use profile::Profile;
 pub use sections::{
     Argon2Settings, AuthSettings, ChatSettings, DatabaseSettings, EngineKind, EngineSettings, LogFormat, LogSettings,
     MetricsSettings, OpenAiSettings, RateLimitSettings, ReplicaSettings, ScriptedSettings, ServerSettings, Settings,
+    TokenAlgorithm,
 };
 pub use show::show;
 pub use text::{BaseUrl, ClaimText, Directives, Host, PublicUrl, Secret};

@@ -1,5 +1,6 @@
 //! Every key there is. No key is optional here: its default is in `config/default.toml`, and nowhere else.
 
+use domain::signing::{InvalidAlgorithm, SigningAlgorithm};
 use domain::usage::Prices;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -61,8 +62,21 @@ pub struct AuthSettings {
     /// A second at the most: a logout must reach every replica within one.
     pub session_cache_ms: Milliseconds<0, 1000>,
     pub registration_open: bool,
+    pub algorithm: TokenAlgorithm,
     pub secret: Secret,
     pub argon2: Argon2Settings,
+}
+
+/// What access tokens are signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TokenAlgorithm(SigningAlgorithm);
+
+impl TokenAlgorithm {
+    /// The algorithm.
+    pub const fn get(self) -> SigningAlgorithm {
+        self.0
+    }
 }
 
 /// The lower bounds are the least that is safe, not the least that works.
@@ -203,6 +217,14 @@ impl TryFrom<String> for EngineKind {
             "scripted" => Ok(Self::Scripted),
             _ => Err(NoSuchChoice("auto, builtin, openai, scripted")),
         }
+    }
+}
+
+impl TryFrom<String> for TokenAlgorithm {
+    type Error = InvalidAlgorithm;
+
+    fn try_from(algorithm: String) -> Result<Self, InvalidAlgorithm> {
+        algorithm.parse().map(Self)
     }
 }
 

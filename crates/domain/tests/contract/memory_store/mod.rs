@@ -6,6 +6,7 @@ mod conversations;
 mod journal;
 mod leases;
 mod sessions;
+mod signing_keys;
 mod tickets;
 mod usage;
 mod users;
@@ -25,6 +26,7 @@ use domain::health::StoreHealth;
 use domain::id::{ApiKeyId, AuditEventId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
 use domain::page::{ListError, Order, Page, PageRequest};
 use domain::session::TokenHash;
+use domain::signing::SigningKey;
 use domain::user::{HashedPassword, User};
 
 use api_keys::KeyRow;
@@ -55,6 +57,7 @@ struct Rows {
     claims: HashMap<(UserId, String), Claim>,
     leases: HashMap<ReplicaId, DateTime<Utc>>,
     counted: Counted,
+    signing_keys: Vec<SigningKey>,
 }
 
 /// A turn and what only its writer needs to know.
