@@ -20,6 +20,7 @@ mod memory;
 mod metrics;
 mod migrations;
 mod ownership;
+mod published_keys;
 mod readme;
 mod replicas;
 mod security;

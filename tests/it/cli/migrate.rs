@@ -10,11 +10,16 @@ use crate::support::on_both_stores;
 on_both_stores!(migrate_goes_up_and_down);
 
 /// What the steps are called when they are told, the oldest first.
-const STEPS: [&str; 2] = ["2026-11-23-000001_foundation", "2026-11-24-000001_live_turns"];
+const STEPS: [&str; 4] = [
+    "2026-11-23-000001_foundation",
+    "2026-11-24-000001_live_turns",
+    "2026-11-25-000001_identity",
+    "2026-11-25-000002_signing_keys",
+];
 
 async fn migrate_goes_up_and_down(backend: Backend) {
     let installation = Installation::over(Database::empty(backend));
-    assert_all(installation.run(&["migrate"]).await.printed(), &[": ran ", STEPS[0], STEPS[1]]);
+    assert_all(installation.run(&["migrate"]).await.printed(), &[&[": ran "][..], &STEPS].concat());
     assert_all(installation.run(&["migrate"]).await.printed(), &[": the schema is up to date"]);
     for step in STEPS.iter().rev() {
         assert_all(installation.run(&["migrate", "--revert"]).await.printed(), &[": took back ", step]);

@@ -2,9 +2,9 @@
 
 mod accounts;
 mod doctor;
+mod keys;
 mod migrate;
 mod openapi;
-mod secret;
 mod settings;
 
 use crate::support::process::Ended;
@@ -33,7 +33,7 @@ impl Ended {
 
 /// Fails if one of the texts is missing.
 #[track_caller]
-fn assert_all(said: &str, texts: &[&str]) {
+pub(crate) fn assert_all(said: &str, texts: &[&str]) {
     for text in texts {
         assert!(said.contains(text), "{text:?} is missing: {said}");
     }

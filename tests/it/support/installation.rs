@@ -99,6 +99,12 @@ impl Installation {
         self
     }
 
+    /// The same, over the store of another.
+    pub(crate) fn over_the_store_of(mut self, other: &Self) -> Self {
+        self.database = other.database.clone();
+        self.variable("DATABASE_URL", other.database.url())
+    }
+
     /// The store.
     pub(crate) fn database(&self) -> &Database {
         &self.database

@@ -1,15 +1,15 @@
-//! The secret that signs tokens: demanded in production, made and kept for its owner's eyes elsewhere (S13).
+//! The secret that seals the signing keys: demanded in production, made and kept for its owner's eyes elsewhere (S13).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::assert_all;
+use crate::cli::assert_all;
 use crate::support::database::Backend;
 use crate::support::installation::Installation;
 
 #[tokio::test]
-async fn production_does_not_start_without_a_secret() {
+async fn s13_production_does_not_start_without_a_secret() {
     let production = Installation::new(Backend::Sqlite).variable("COLLOQUY_PROFILE", "production");
     let refused = production.run(&["serve"]).await;
     assert_all(refused.complained(), &["`auth.secret` is empty", "COLLOQUY__AUTH__SECRET", "32 random bytes"]);
@@ -23,7 +23,7 @@ async fn production_does_not_start_without_a_secret() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_for_its_owner_only() {
+async fn s13_what_is_kept_is_for_its_owner_only() {
     let installation = Installation::new(Backend::Sqlite);
     // Where nobody named a store, it is in the data directory too.
     let server = installation.clone().variable("DATABASE_URL", "").start().await;
