@@ -9,19 +9,22 @@ use crate::support::on_both_stores;
 
 on_both_stores!(migrate_goes_up_and_down);
 
-/// What the steps are called when they are told, the oldest first.
-const STEPS: [&str; 4] = [
-    "2026-11-23-000001_foundation",
-    "2026-11-24-000001_live_turns",
-    "2026-11-25-000001_identity",
-    "2026-11-25-000002_signing_keys",
-];
+/// What the steps are called when they are told, the oldest first: as their directories are.
+fn steps() -> Vec<String> {
+    let directories = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite")).unwrap();
+    let mut names: Vec<String> =
+        directories.map(|directory| directory.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
 
 async fn migrate_goes_up_and_down(backend: Backend) {
     let installation = Installation::over(Database::empty(backend));
-    assert_all(installation.run(&["migrate"]).await.printed(), &[&[": ran "][..], &STEPS].concat());
+    let (steps, migrated) = (steps(), installation.run(&["migrate"]).await);
+    let told: Vec<String> = steps.iter().map(|step| format!(": ran {step}\n")).collect();
+    assert_all(migrated.printed(), &told.iter().map(String::as_str).collect::<Vec<_>>());
     assert_all(installation.run(&["migrate"]).await.printed(), &[": the schema is up to date"]);
-    for step in STEPS.iter().rev() {
+    for step in steps.iter().rev() {
         assert_all(installation.run(&["migrate", "--revert"]).await.printed(), &[": took back ", step]);
     }
     assert_all(installation.run(&["migrate", "--revert"]).await.printed(), &[": there is nothing to take back"]);
