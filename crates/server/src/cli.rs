@@ -153,23 +153,6 @@ pub enum KeysCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// List the keys, oldest first, and what each is good for.
-    List,
-    /// Make a key. It verifies on every replica within a second, and signs after five.
-    Add {
-        /// HS256 or EdDSA; without it, the one of `auth.algorithm`.
-        #[arg(long)]
-        algorithm: Option<SigningAlgorithm>,
-    },
-    /// Retire a key for good: within a second, the tokens it has signed are refused.
-    Retire {
-        /// Its name, as `colloquy keys list` has it.
-        kid: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Check the settings and print those in force, each with the place it comes from; secrets are masked.
     Check,
