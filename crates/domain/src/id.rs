@@ -86,3 +86,7 @@ id! {
     /// Something that happened and was written down.
     AuditEventId
 }
+id! {
+    /// A copy of everything that is stored about somebody.
+    ExportId
+}

@@ -18,6 +18,10 @@
 //! | [`chat`] | the request that defines Colloquy: a question, its context, an engine, an answer |
 //! | [`throttle`] | how much is done for one caller: attempts, logins to one account, answers at once |
 //! | [`usage`] | what turns took, by day and by model; what that costs; how much somebody may have |
+//! | [`erasure`] | deleting an account with all that belonged to it |
+//! | [`export`] | a copy of everything that is stored about somebody |
+//! | [`housekeeping`] | what goes when its time is over |
+//! | [`background`] | work that outlives the request that asked for it |
 //! | [`id`], [`clock`], [`page`], [`text`], [`unexpected`], [`health`] | what all of them share |
 //! | `contract` | (feature `contract`) the suite that every store must pass |
 //!
@@ -41,12 +45,16 @@
 pub mod access;
 pub mod api_key;
 pub mod audit;
+pub mod background;
 pub mod chat;
 pub mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversation;
+pub mod erasure;
+pub mod export;
 pub mod health;
+pub mod housekeeping;
 pub mod id;
 pub mod page;
 pub mod session;

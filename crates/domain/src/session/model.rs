@@ -88,6 +88,8 @@ pub enum EndReason {
     RefreshReused,
     /// An administrator ended it.
     ByAdmin,
+    /// Its user's account is being deleted.
+    Deleted,
 }
 
 impl EndReason {
@@ -101,6 +103,7 @@ impl EndReason {
             Self::Disabled => "disabled",
             Self::RefreshReused => "refresh_reused",
             Self::ByAdmin => "by_admin",
+            Self::Deleted => "deleted",
         }
     }
 }
