@@ -11,13 +11,16 @@
 //! | [`crypto`] | password hashing and access tokens |
 //! | [`engines`] | whatever answers questions |
 //! | [`throttle`] | what callers have used up of their limits |
+//! | [`background`], [`housekeeping`] | what is done while nobody waits for it |
 //! | [`clock`], [`ids`] | time and randomness |
 
 pub mod account_table;
+pub mod background;
 pub mod cache;
 pub mod clock;
 pub mod crypto;
 pub mod engines;
+pub mod housekeeping;
 pub mod ids;
 pub mod live;
 pub mod postgres;

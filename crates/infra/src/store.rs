@@ -11,7 +11,10 @@ use domain::api_key::ApiKeyRepository;
 use domain::audit::AuditLog;
 use domain::chat::{ReplicaLease, TurnJournal};
 use domain::conversation::{ConversationRepository, TurnRepository};
+use domain::erasure::ErasureRepository;
+use domain::export::{ExportRepository, RecordRepository};
 use domain::health::StoreHealth;
+use domain::housekeeping::RetentionRepository;
 use domain::session::{SessionRepository, TicketRepository};
 use domain::signing::SigningKeyRepository;
 use domain::usage::UsageRepository;
@@ -33,6 +36,14 @@ pub struct Store {
     pub keys: Arc<dyn ApiKeyRepository>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// Accounts that are being deleted.
+    pub erasures: Arc<dyn ErasureRepository>,
+    /// Exports.
+    pub exports: Arc<dyn ExportRepository>,
+    /// Everything about somebody, for exports.
+    pub records: Arc<dyn RecordRepository>,
+    /// Credentials that are long over.
+    pub retention: Arc<dyn RetentionRepository>,
     /// Conversations.
     pub conversations: Arc<dyn ConversationRepository>,
     /// Turns, for reading.

@@ -82,14 +82,14 @@ impl ErasureService {
     }
 
     /// Goes on with erasures that were left, and returns how many were finished.
-    pub(crate) async fn finish_abandoned(&self, limit: u32) -> Result<u64, Unexpected> {
+    pub(crate) async fn finish_abandoned(&self, limit: u32) -> Result<u32, Unexpected> {
         let mut finished = 0;
         let mut failure = None;
         for user in self.erasures.unfinished(Self::ABANDONED, limit).await? {
             let mut erasure = Erasure { erased: Erased::default(), is_complete: false };
             // One that cannot go on keeps no other from going on.
             failure = self.go_on(user, &mut erasure).await.err().or(failure);
-            finished += u64::from(erasure.is_complete);
+            finished += u32::from(erasure.is_complete);
         }
         failure.map_or(Ok(finished), Err)
     }

@@ -9,13 +9,48 @@ use crate::erasure::ErasureService;
 use crate::export::ExportRepository;
 use crate::session::TicketRepository;
 
-/// What there is to do, and how much of it was done.
-#[derive(Debug)]
-pub struct Chore {
+/// Something that has to be done again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// Removing tickets whose time is over.
+    Tickets,
+    /// Removing sessions that are long over.
+    Sessions,
+    /// Removing API keys that are long over.
+    ApiKeys,
+    /// Removing exports whose time is over.
+    Exports,
+    /// Forgetting where old events came from.
+    Clients,
+    /// Going on with the deletion of accounts where nobody does.
+    Erasures,
+}
+
+impl Chore {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Tickets, Self::Sessions, Self::ApiKeys, Self::Exports, Self::Clients, Self::Erasures];
+
     /// What it is called in the log.
-    pub name: &'static str,
-    /// How many rows went or were changed; accounts, where accounts go.
-    pub done: Result<u64, Unexpected>,
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tickets => "tickets",
+            Self::Sessions => "sessions",
+            Self::ApiKeys => "api_keys",
+            Self::Exports => "exports",
+            Self::Clients => "clients",
+            Self::Erasures => "erasures",
+        }
+    }
+
+    /// How many rows go in one transaction. Pieces of exports are large, and accounts larger.
+    const fn batch(self) -> u32 {
+        match self {
+            Self::Tickets | Self::Sessions | Self::ApiKeys | Self::Clients => 500,
+            Self::Exports => 32,
+            Self::Erasures => 4,
+        }
+    }
 }
 
 /// What housekeeping needs.
@@ -42,10 +77,6 @@ pub struct HousekeepingService {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many rows go in one transaction.
-const BATCH: u32 = 500;
-/// Pieces of exports are large.
-const CHUNKS: u32 = 32;
 /// How many batches of a kind go at a time, so that no kind keeps another waiting.
 const BATCHES: u32 = 20;
 
@@ -62,39 +93,30 @@ impl HousekeepingService {
         Self { ports }
     }
 
-    /// Does some of all that there is to do, and says what. No failure keeps anything else from being done.
-    pub async fn tidy(&self) -> Vec<Chore> {
-        let HousekeepingPorts { tickets, retention, exports, log, erasure, clock } = &self.ports;
-        let forgotten = clock.now() - Self::CLIENTS_KEPT;
-        vec![
-            Chore { name: "expired tickets", done: in_batches(BATCH, async || tickets.purge(BATCH).await).await },
-            Chore {
-                name: "sessions that are long over",
-                done: in_batches(BATCH, async || retention.purge_sessions(Self::SESSIONS_KEPT, BATCH).await).await,
-            },
-            Chore {
-                name: "API keys that are long over",
-                done: in_batches(BATCH, async || retention.purge_api_keys(Self::KEYS_KEPT, BATCH).await).await,
-            },
-            Chore { name: "expired exports", done: in_batches(CHUNKS, async || exports.purge(CHUNKS).await).await },
-            Chore {
-                name: "addresses of old events",
-                done: in_batches(BATCH, async || log.forget_clients(forgotten, BATCH).await).await,
-            },
-            Chore { name: "accounts that are being deleted", done: erasure.finish_abandoned(BATCHES).await },
-        ]
+    /// Does some of it, batch by batch until one is not full, or it is enough for now; returns how many rows went or were
+    /// changed, or, of accounts, how many are gone.
+    pub async fn see_to(&self, chore: Chore) -> Result<u64, Unexpected> {
+        let mut done = 0;
+        for _ in 0..BATCHES {
+            let went = self.batch(chore).await?;
+            done += u64::from(went);
+            if went < chore.batch() {
+                break;
+            }
+        }
+        Ok(done)
     }
-}
 
-/// Batch by batch until one is not full, or it is enough for now.
-async fn in_batches(size: u32, batch: impl AsyncFn() -> Result<u32, Unexpected>) -> Result<u64, Unexpected> {
-    let mut done = 0;
-    for _ in 0..BATCHES {
-        let went = batch().await?;
-        done += u64::from(went);
-        if went < size {
-            break;
+    async fn batch(&self, chore: Chore) -> Result<u32, Unexpected> {
+        let HousekeepingPorts { tickets, retention, exports, log, erasure, clock } = &self.ports;
+        let limit = chore.batch();
+        match chore {
+            Chore::Tickets => tickets.purge(limit).await,
+            Chore::Sessions => retention.purge_sessions(Self::SESSIONS_KEPT, limit).await,
+            Chore::ApiKeys => retention.purge_api_keys(Self::KEYS_KEPT, limit).await,
+            Chore::Exports => exports.purge(limit).await,
+            Chore::Clients => log.forget_clients(clock.now() - Self::CLIENTS_KEPT, limit).await,
+            Chore::Erasures => erasure.finish_abandoned(limit).await,
         }
     }
-    Ok(done)
 }

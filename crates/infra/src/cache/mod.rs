@@ -1,6 +1,7 @@
 //! Decorators of repositories that remember for a moment what they were told, so that a request need not ask the
 //! store who is talking.
 
+mod erasures;
 mod keys;
 mod revocations;
 mod sessions;
@@ -9,6 +10,7 @@ mod tests;
 mod usage;
 mod users;
 
+pub use erasures::AnnouncedErasures;
 pub use keys::CachedKeys;
 pub use revocations::Revocations;
 pub use sessions::CachedSessions;

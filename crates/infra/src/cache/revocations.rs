@@ -46,6 +46,11 @@ impl Revocations {
 
     /// Whether a cache may be believed about a credential of that user.
     pub(super) fn is_trusted(&self, credential: CredentialId, user: UserId) -> bool {
-        !self.distrusted.contains_key(&credential.as_uuid()) && !self.distrusted.contains_key(&user.as_uuid())
+        !self.distrusted.contains_key(&credential.as_uuid()) && self.is_unchanged(user)
+    }
+
+    /// Whether a cache may be believed about that user.
+    pub(super) fn is_unchanged(&self, user: UserId) -> bool {
+        !self.distrusted.contains_key(&user.as_uuid())
     }
 }

@@ -58,7 +58,9 @@ impl UserRepository for CachedUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected> {
-        if let Some(user) = self.found.get(&id) {
+        if let Some(user) = self.found.get(&id)
+            && self.revocations.is_unchanged(id)
+        {
             return Ok(Some(user));
         }
         let found = self.inner.find(id).await?;

@@ -164,6 +164,37 @@ diesel::table! {
         turns -> BigInt,
         input_tokens -> BigInt,
         output_tokens -> BigInt,
+    erasures (user_id) {
+        user_id -> Uuid,
+        begun_at -> Timestamptz,
+        went_on_at -> Timestamptz,
+        conversations -> BigInt,
+        turns -> BigInt,
+        sessions -> BigInt,
+        api_keys -> BigInt,
+        exports -> BigInt,
+    }
+}
+
+diesel::table! {
+    exports (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        owner -> Uuid,
+        status -> Text,
+        done -> BigInt,
+        total -> BigInt,
+        size_bytes -> Nullable<BigInt>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    export_chunks (export_id, number) {
+        export_id -> Uuid,
+        number -> Integer,
+        content -> Binary,
     }
 }
 
@@ -179,6 +210,7 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(export_chunks -> exports (export_id));
 diesel::joinable!(turns -> conversations (conversation_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -187,6 +219,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     tickets,
     audit_events,
+    erasures,
+    exports,
+    export_chunks,
     conversations,
     turns,
     idempotency_keys,

@@ -8,9 +8,13 @@ use super::api_key::ApiKeys;
 use super::audit::Audit;
 use super::connection::{ConnectionOptions, PgPool, Purpose};
 use super::conversation::Conversations;
+use super::erasure::Erasures;
+use super::export::Exports;
 use super::health::Health;
 use super::journal::Journal;
 use super::lease::Leases;
+use super::records::Records;
+use super::retention::Retention;
 use super::session::Sessions;
 use super::signing_key::SigningKeys;
 use super::ticket::Tickets;
@@ -70,6 +74,10 @@ pub fn open(settings: &PostgresSettings) -> Result<Store, StoreError> {
         tickets: Arc::new(Tickets(pool.clone())),
         keys: Arc::new(ApiKeys(pool.clone())),
         audit: Arc::new(Audit(pool.clone())),
+        erasures: Arc::new(Erasures(pool.clone())),
+        exports: Arc::new(Exports(pool.clone())),
+        records: Arc::new(Records(pool.clone())),
+        retention: Arc::new(Retention(pool.clone())),
         conversations: Arc::new(Conversations(pool.clone())),
         turns: Arc::new(Turns(pool.clone())),
         journal: Arc::new(journal),

@@ -2,6 +2,7 @@
 
 mod batch;
 mod contention;
+mod delete_some;
 mod error;
 mod inconsistent;
 mod keyset;
@@ -12,6 +13,7 @@ pub(crate) mod values;
 
 pub(crate) use batch::{BatchWriter, Refusal};
 pub(crate) use contention::undisturbed;
+pub(crate) use delete_some::delete_some;
 pub(crate) use error::SqlError;
 pub(crate) use error::fail_all;
 pub(crate) use inconsistent::InconsistentRow;
@@ -31,4 +33,17 @@ pub(crate) fn page<R, T>(
     let rows = rows.map_err(Unexpected::from)?.ok_or(ListError::UnknownCursor)?;
     let items: Result<Vec<T>, InconsistentRow> = rows.into_iter().map(parse).collect();
     Ok(Page::from_one_more(items.map_err(Unexpected::new)?, limit))
+}
+
+/// What rows mean, all of them or none.
+pub(crate) fn parsed<R, T: TryFrom<R, Error = InconsistentRow>>(
+    rows: Result<Vec<R>, SqlError>,
+) -> Result<Vec<T>, Unexpected> {
+    let parsed: Result<Vec<T>, InconsistentRow> = rows?.into_iter().map(T::try_from).collect();
+    parsed.map_err(Unexpected::new)
+}
+
+/// A count as it is stored.
+pub(crate) fn stored_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

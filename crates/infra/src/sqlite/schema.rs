@@ -164,6 +164,37 @@ diesel::table! {
         turns -> BigInt,
         input_tokens -> BigInt,
         output_tokens -> BigInt,
+    erasures (user_id) {
+        user_id -> Text,
+        begun_at -> BigInt,
+        went_on_at -> BigInt,
+        conversations -> BigInt,
+        turns -> BigInt,
+        sessions -> BigInt,
+        api_keys -> BigInt,
+        exports -> BigInt,
+    }
+}
+
+diesel::table! {
+    exports (id) {
+        id -> Text,
+        user_id -> Text,
+        owner -> Text,
+        status -> Text,
+        done -> BigInt,
+        total -> BigInt,
+        size_bytes -> Nullable<BigInt>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    export_chunks (export_id, number) {
+        export_id -> Text,
+        number -> Integer,
+        content -> Binary,
     }
 }
 
@@ -179,6 +210,7 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(export_chunks -> exports (export_id));
 diesel::joinable!(turns -> conversations (conversation_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -187,6 +219,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     tickets,
     audit_events,
+    erasures,
+    exports,
+    export_chunks,
     conversations,
     turns,
     idempotency_keys,

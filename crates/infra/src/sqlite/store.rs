@@ -11,11 +11,15 @@ use super::api_key::ApiKeys;
 use super::audit::Audit;
 use super::connection::{Access, ConnectionOptions, Readers};
 use super::conversation::Conversations;
+use super::erasure::Erasures;
+use super::export::Exports;
 use super::health::Health;
 use super::journal::Journal;
 use super::lease::Leases;
 use super::lock::ServerLock;
 use super::migrations;
+use super::records::Records;
+use super::retention::Retention;
 use super::schema::replicas;
 use super::session::Sessions;
 use super::signing_key::SigningKeys;
@@ -79,6 +83,10 @@ pub fn open(settings: &SqliteSettings, opener: Opener) -> Result<Store, StoreErr
         tickets: Arc::new(Tickets { writer: writer.clone(), clock: clock.clone() }),
         keys: Arc::new(ApiKeys { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
         audit: Arc::new(Audit { readers: readers.clone(), writer: writer.clone() }),
+        erasures: Arc::new(Erasures { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
+        exports: Arc::new(Exports { readers: readers.clone(), writer: writer.clone(), clock: clock.clone() }),
+        records: Arc::new(Records(readers.clone())),
+        retention: Arc::new(Retention { writer: writer.clone(), clock: clock.clone() }),
         conversations: Arc::new(Conversations { readers: readers.clone(), writer: writer.clone() }),
         turns: Arc::new(Turns(readers.clone())),
         journal: Arc::new(Journal(writer.clone())),

@@ -1,6 +1,6 @@
 //! Accounts in PostgreSQL.
 
-mod rights;
+pub(super) mod rights;
 
 use async_trait::async_trait;
 use diesel::dsl::sql;

@@ -1,6 +1,6 @@
 //! Accounts in SQLite.
 
-mod rights;
+pub(super) mod rights;
 
 use std::sync::Arc;
 
