@@ -57,6 +57,8 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
     let administration = Data::new(services.administration);
     let audit = Data::new(services.audit);
     let usage = Data::new(services.usage);
+    let erasure = Data::new(services.erasure);
+    let exports = Data::new(services.exports);
     let watch = Data::from(services.watch);
     let store = Data::from(services.store);
     let ids = Data::from(services.ids);
@@ -80,6 +82,8 @@ pub fn configure(services: Services, settings: ApiSettings) -> impl Fn(&mut Serv
             .app_data(administration.clone())
             .app_data(audit.clone())
             .app_data(usage.clone())
+            .app_data(erasure.clone())
+            .app_data(exports.clone())
             .app_data(watch.clone())
             .app_data(store.clone())
             .app_data(ids.clone())

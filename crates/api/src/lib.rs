@@ -12,6 +12,7 @@
 //! | `extract` | who is calling, and reading bodies, lists and idempotency keys |
 //! | `dto` | what is sent: types of their own, apart from the domain's |
 //! | `events` | what happens in a turn, as events |
+//! | `export` | how everything about somebody is written down |
 //! | `error` | every error code there is, and how a domain error becomes a problem (RFC 9457) |
 //! | [`middleware`] | request ids, the request's span, headers and problems on every response |
 //! | `openapi` | the document that the handlers' annotations make up |
@@ -28,6 +29,7 @@ mod dto;
 mod endpoint;
 mod error;
 mod events;
+mod export;
 mod extract;
 pub mod middleware;
 mod openapi;
@@ -37,5 +39,6 @@ mod services;
 pub use app::{app, configure};
 pub use error::ErrorCode;
 pub use extract::{TrustedProxies, bearer_credentials};
+pub use export::JsonExport;
 pub use openapi::openapi;
 pub use services::{ApiSettings, Browser, Build, Metrics, Services};

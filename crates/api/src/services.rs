@@ -5,6 +5,8 @@ use domain::api_key::ApiKeyService;
 use domain::audit::AuditService;
 use domain::chat::{ChatService, ReadingService};
 use domain::conversation::ConversationService;
+use domain::erasure::ErasureService;
+use domain::export::ExportService;
 use domain::health::StoreHealth;
 use domain::id::IdGenerator;
 use domain::session::{
@@ -49,6 +51,10 @@ pub struct Services {
     pub published_keys: Arc<dyn PublishedKeys>,
     /// One's own account.
     pub accounts: AccountService,
+    /// Deleting one's account.
+    pub erasure: ErasureService,
+    /// Getting everything that is stored about oneself.
+    pub exports: ExportService,
     /// Making and reading conversations.
     pub conversations: ConversationService,
     /// Asking questions.

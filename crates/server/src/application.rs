@@ -8,6 +8,8 @@ use actix_web::HttpServer;
 use actix_web::dev::Server;
 use api::{ApiSettings, Build, Metrics};
 use infra::crypto::KeyringRefresh;
+use infra::background::BackgroundTasks;
+use infra::housekeeping::Housekeeping;
 use infra::live::{Heartbeat, LiveRunner};
 use tokio::sync::watch;
 
@@ -42,6 +44,8 @@ pub struct Application {
     runner: LiveRunner,
     heartbeat: Heartbeat,
     keyring: KeyringRefresh,
+    background: BackgroundTasks,
+    housekeeping: Housekeeping,
     metrics: Option<MetricsPort>,
     draining: watch::Sender<bool>,
     patience: Patience,
@@ -64,7 +68,17 @@ impl Application {
         report_secret(&secret.source);
         let measured = metrics::start(&configuration.settings.metrics)?;
         let metrics = MetricsPort::bind(&configuration.settings.metrics, measured.as_ref())?;
-        let Composition { services, runner, heartbeat, keyring, store, engine, unasked_provider } =
+        let Composition {
+            services,
+            runner,
+            heartbeat,
+            keyring,
+            background,
+            housekeeping,
+            store,
+            engine,
+            unasked_provider,
+        } =
             compose(configuration, environment, &secret.secret).await?;
 
         let settings = &configuration.settings.server;
@@ -122,7 +136,19 @@ impl Application {
         if let Some(provider) = unasked_provider {
             tracing::warn!(provider, "a provider's key is in the environment: every chat is sent to it");
         }
-        Ok(Self { server: bound.run(), address, runner, heartbeat, keyring, metrics, draining, patience, banner })
+        Ok(Self {
+            server: bound.run(),
+            address,
+            runner,
+            heartbeat,
+            keyring,
+            background,
+            housekeeping,
+            metrics,
+            draining,
+            patience,
+            banner,
+        })
     }
 
     /// The port it listens on.
@@ -139,7 +165,7 @@ impl Application {
     ///
     /// New requests are still answered while turns end, so that a balancer has time to read `/readyz`.
     pub async fn run_until_stopped(self, mut signals: StopSignals) -> io::Result<Stopped> {
-        let Self { server, runner, heartbeat, keyring, metrics, draining, patience, .. } = self;
+        let Self { server, runner, heartbeat, keyring, background, housekeeping, metrics, draining, patience, .. } = self;
         let handle = server.handle();
         let metrics = metrics.map(MetricsPort::serve);
         let serving = tokio::spawn(server);
@@ -154,11 +180,13 @@ impl Application {
 
         let stop = async {
             let drained = within(patience.turns + patience.cut_off, runner.drain(patience.turns));
-            tokio::join!(drained, notice(signal, patience));
+            let written = within(patience.turns + patience.cut_off, background.drain(patience.turns));
+            tokio::join!(drained, written, notice(signal, patience), housekeeping.stop());
             runner.dismiss_readers();
             within(patience.responses, handle.stop(true)).await;
             // Now nobody can ask any more; a question that came between the last look and the closed door is cut off.
-            within(patience.latecomers, runner.drain(Duration::ZERO)).await;
+            let (turns, work) = (runner.drain(Duration::ZERO), background.drain(Duration::ZERO));
+            tokio::join!(within(patience.latecomers, turns), within(patience.latecomers, work));
             // Whatever is still running was cut off; other replicas need not wait for the lease to end.
             within(patience.lease, heartbeat.stop()).await;
             keyring.stop().await;

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Services;
+use api::{JsonExport, Services};
 use domain::api_key::{ApiKeyAuthenticator, ApiKeyRepository, ApiKeyService};
 use domain::audit::{AuditService, AuditTrail};
 use domain::chat::{ChatPolicy, ChatService, ReadingService};
 use domain::clock::Clock;
+use domain::clock::Pause;
 use domain::conversation::ConversationService;
+use domain::erasure::ErasureService;
+use domain::export::{ExportPorts, ExportService};
+use domain::housekeeping::{HousekeepingPorts, HousekeepingService};
 use domain::id::{IdGenerator, ReplicaId};
 use domain::session::{
     AuthenticationService, ConfirmationService, IntrospectionService, LoginPorts, LoginService, OpaqueTokens,
@@ -20,10 +24,12 @@ use domain::usage::{TokensPerDay, UsageService};
 use domain::user::{
     AccountService, AdministrationService, ImportService, PasswordHasher, RegistrationService, UserRepository,
 };
-use infra::cache::{CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
-use infra::clock::SystemClock;
+use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
+use infra::background::BackgroundTasks;
+use infra::clock::{Sleep, SystemClock};
 use infra::engines::{self, ChosenEngine};
+use infra::housekeeping::Housekeeping;
 use infra::ids::UuidV7;
 use infra::live::{Heartbeat, HeartbeatSettings, LivePorts, LiveRunner, WatchedCredentials};
 use infra::store::{self, Opener, Store, StoreSettings};
@@ -46,6 +52,8 @@ pub struct Composition {
     pub runner: LiveRunner,
     pub heartbeat: Heartbeat,
     pub keyring: KeyringRefresh,
+    pub background: BackgroundTasks,
+    pub housekeeping: Housekeeping,
     /// Which store, for a person.
     pub store: String,
     /// Which engine, for a person.
@@ -88,7 +96,8 @@ pub async fn compose(
     let sessions: Arc<dyn SessionRepository> =
         Arc::new(CachedSessions::new(store.sessions.clone(), moment, revocations.clone()));
     let keys: Arc<dyn ApiKeyRepository> = Arc::new(CachedKeys::new(store.keys.clone(), moment, revocations.clone()));
-    let users: Arc<dyn UserRepository> = Arc::new(CachedUsers::new(store.users.clone(), moment, revocations));
+    let users: Arc<dyn UserRepository> = Arc::new(CachedUsers::new(store.users.clone(), moment, revocations.clone()));
+    let erasures = Arc::new(AnnouncedErasures::new(store.erasures.clone(), revocations));
     let (journal, turns, leases) = (store.journal.clone(), store.turns.clone(), store.leases.clone());
     let ports = LivePorts { journal, turns, leases, engine: engine.clone(), clock: clock.clone() };
     let runner = LiveRunner::new(Handle::current(), ports);
@@ -121,7 +130,32 @@ pub async fn compose(
         let usage = Arc::new(CachedUsage::new(store.usage.clone(), USAGE_CACHE));
         chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage, clock.clone())));
     }
+    let pause: Arc<dyn Pause> = Arc::new(Sleep);
+    let erasure = ErasureService::new(erasures, clock.clone(), pause, audit.clone());
+    let background = BackgroundTasks::new(Handle::current());
+    let exporting = ExportPorts {
+        exports: store.exports.clone(),
+        records: store.records.clone(),
+        users: users.clone(),
+        log: store.audit.clone(),
+        format: Arc::new(JsonExport),
+        background: Arc::new(background.clone()),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let chores = HousekeepingPorts {
+        tickets: store.tickets.clone(),
+        retention: store.retention.clone(),
+        exports: store.exports.clone(),
+        log: store.audit.clone(),
+        erasure: erasure.clone(),
+        clock: clock.clone(),
+    };
+    let every = configuration.settings.housekeeping.every_seconds.duration();
+    let housekeeping = Housekeeping::start(&Handle::current(), HousekeepingService::new(chores), every);
     let services = Services {
+        erasure,
+        exports: ExportService::new(exporting, replica, audit.clone()),
         registration: auth.registration_open.then(|| registration.clone()),
         login: LoginService::new(login, translate::sessions(auth)).behind(gate),
         refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),
@@ -170,6 +204,8 @@ pub async fn compose(
         runner,
         heartbeat,
         keyring,
+        background,
+        housekeeping,
         store: configuration.store().to_string(),
         engine: description,
         unasked_provider,

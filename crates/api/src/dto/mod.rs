@@ -3,6 +3,7 @@
 mod api_key;
 mod audit_event;
 mod conversation;
+mod export;
 mod list;
 mod part;
 mod session;
@@ -14,6 +15,7 @@ mod user;
 pub(crate) use api_key::ApiKey;
 pub(crate) use audit_event::AuditEvent;
 pub(crate) use conversation::Conversation;
+pub(crate) use export::Export;
 pub(crate) use list::List;
 pub(crate) use part::Part;
 pub(crate) use session::Session;

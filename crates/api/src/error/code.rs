@@ -64,6 +64,7 @@ codes! {
     UsernameTaken = "username_taken", CONFLICT, "The username is taken";
     EmailTaken = "email_taken", CONFLICT, "The e-mail address is taken";
     LastAdmin = "last_admin", CONFLICT, "It is the last administrator";
+    ExportNotReady = "export_not_ready", CONFLICT, "The export cannot be had";
     ConversationBusy = "conversation_busy", CONFLICT, "The conversation is busy";
     TurnInProgress = "turn_in_progress", CONFLICT, "The request is in progress";
     IdempotencyKeyGone = "idempotency_key_gone", GONE, "The key's turn is gone";

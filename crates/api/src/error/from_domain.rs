@@ -4,6 +4,8 @@ use domain::Unexpected;
 use domain::api_key::CreateKeyError;
 use domain::chat::{AcceptError, AskError, ReadError};
 use domain::conversation::{CreateError, Failure};
+use domain::erasure::EraseError;
+use domain::export::DownloadError;
 use domain::page::ListError;
 use domain::session::{AuthenticateError, ConfirmError, LoginError, RefreshError, TokenError};
 use domain::throttle::{Throttled, TooManyStreams};
@@ -128,12 +130,38 @@ impl From<AdministrationError> for ApiError {
         match error {
             AdministrationError::NotFresh => Self::reauth_required(),
             AdministrationError::NotFound => Self::not_found(),
-            AdministrationError::LastAdmin => {
-                Self::new(ErrorCode::LastAdmin, "It is the last administrator who can log in. Make another one first.")
-            }
+            AdministrationError::LastAdmin => Self::last_admin(),
             AdministrationError::Password(rule) => Self::validation(vec![FieldError::new("/password", rule)]),
             AdministrationError::Overloaded => Self::overloaded(),
             AdministrationError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<EraseError> for ApiError {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::NotFresh => Self::reauth_required(),
+            EraseError::LastAdmin => Self::last_admin(),
+            // Its session has ended with it.
+            EraseError::Gone => Self::invalid_token(),
+            EraseError::Unexpected(source) => source.into(),
+        }
+    }
+}
+
+impl From<DownloadError> for ApiError {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::NotFound => Self::not_found(),
+            DownloadError::Running => {
+                Self::new(ErrorCode::ExportNotReady, "The export is still being written. Its progress can be read.")
+            }
+            DownloadError::Failed => Self::new(
+                ErrorCode::ExportNotReady,
+                "The export came to nothing. Ask for another: POST /api/v1/me/export.",
+            ),
+            DownloadError::Unexpected(source) => source.into(),
         }
     }
 }

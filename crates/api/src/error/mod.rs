@@ -82,6 +82,10 @@ impl ApiError {
         Self::new(ErrorCode::ReauthRequired, detail)
     }
 
+    pub(crate) fn last_admin() -> Self {
+        Self::new(ErrorCode::LastAdmin, "It is the last administrator who can log in. Make another one first.")
+    }
+
     pub(crate) fn validation(errors: Vec<FieldError>) -> Self {
         let detail: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         Self::new(ErrorCode::ValidationFailed, detail.join("; ")).with_errors(errors)

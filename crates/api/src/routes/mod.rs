@@ -41,7 +41,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/logout").get(logout::logout_browser).post(logout::logout))
         .service(Endpoint::at("/.well-known/jwks.json").get(jwks::jwks))
         .service(Endpoint::at("/api/v1/users").post(users::register))
-        .service(Endpoint::at("/api/v1/me").get(me::me).patch(me::change))
+        .service(Endpoint::at("/api/v1/me").get(me::me).patch(me::change).delete(me::delete))
         .service(Endpoint::at("/api/v1/me/reauth").post(me::reauth))
         .service(Endpoint::at("/api/v1/me/password").post(me::change_password))
         .service(Endpoint::at("/api/v1/me/sessions").get(me::sessions::list).delete(me::sessions::end_others))
@@ -49,6 +49,9 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/api/v1/me/api-keys").get(me::api_keys::list).post(me::api_keys::create))
         .service(Endpoint::at("/api/v1/me/api-keys/{id}").delete(me::api_keys::revoke))
         .service(Endpoint::at("/api/v1/me/usage").get(me::usage::usage))
+        .service(Endpoint::at("/api/v1/me/export").post(me::exports::start))
+        .service(Endpoint::at("/api/v1/me/exports/{id}").get(me::exports::find))
+        .service(Endpoint::at("/api/v1/me/exports/{id}/download").get(me::exports::download))
         // Administration
         .service(Endpoint::at("/api/v1/admin/users").get(admin::users::list).post(admin::create_user::create))
         .service(Endpoint::at("/api/v1/admin/users/{id}").get(admin::users::find).patch(admin::change_user::change))

@@ -12,20 +12,23 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
 use api::middleware::ToldLimiter;
-use api::{ApiSettings, Browser, Build, Metrics, Services};
+use api::{ApiSettings, Browser, Build, JsonExport, Metrics, Services};
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
 use domain::api_key::{ApiKeyAuthenticator, ApiKeyService, MockApiKeyRepository};
 use domain::audit::{AuditService, AuditTrail, MockAuditLog};
+use domain::background::MockBackground;
 use domain::chat::{
     ChatEngine, ChatPolicy, ChatService, ContextBudget, Finished, MockChatEngine, MockLiveTurns, MockTurnRunner,
     OfferedModel, Position, ReadingService, RunningTurn, Started, TurnEvents, TurnReader,
 };
-use domain::clock::Clock;
+use domain::clock::{Clock, MockPause};
 use domain::conversation::{
     Answer, Conversation, ConversationService, Metadata, MockConversationRepository, MockTurnRepository, ModelName,
     Question, TimeToLive, Title, Turn, TurnKind, TurnState, Usage,
 };
+use domain::erasure::{ErasureService, MockErasureRepository};
+use domain::export::{ExportPorts, ExportService, MockExportRepository, MockRecordRepository};
 use domain::health::MockStoreHealth;
 use domain::id::{ConversationId, IdGenerator, ReplicaId, SessionId, TurnId, UserId};
 use domain::session::{
@@ -89,6 +92,11 @@ pub(crate) struct Ports {
     pub(crate) keys: MockApiKeyRepository,
     pub(crate) audit: MockAuditLog,
     pub(crate) published_keys: MockPublishedKeys,
+    pub(crate) erasures: MockErasureRepository,
+    pub(crate) pause: MockPause,
+    pub(crate) exports: MockExportRepository,
+    pub(crate) records: MockRecordRepository,
+    pub(crate) background: MockBackground,
     pub(crate) conversations: MockConversationRepository,
     pub(crate) turns: MockTurnRepository,
     pub(crate) runner: MockTurnRunner,
@@ -119,6 +127,11 @@ impl Ports {
             keys: MockApiKeyRepository::new(),
             audit: MockAuditLog::new(),
             published_keys: MockPublishedKeys::new(),
+            erasures: MockErasureRepository::new(),
+            pause: MockPause::new(),
+            exports: MockExportRepository::new(),
+            records: MockRecordRepository::new(),
+            background: MockBackground::new(),
             conversations: MockConversationRepository::new(),
             turns: MockTurnRepository::new(),
             runner: MockTurnRunner::new(),
@@ -190,7 +203,20 @@ impl Ports {
         if let Some(limit) = self.tokens_per_day {
             chat = chat.with_quota(Arc::new(TokensPerDay::new(limit, usage.clone(), clock.clone())));
         }
+        let exporting = ExportPorts {
+            exports: Arc::new(self.exports),
+            records: Arc::new(self.records),
+            users: users.clone(),
+            log: log.clone(),
+            format: Arc::new(JsonExport),
+            background: Arc::new(self.background),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        let erasures = Arc::new(self.erasures);
         let services = Services {
+            erasure: ErasureService::new(erasures, clock.clone(), Arc::new(self.pause), audit.clone()),
+            exports: ExportService::new(exporting, policy.replica, audit.clone()),
             registration: self.registration_is_open.then(|| registration.clone()),
             login: LoginService::new(login, POLICY).behind(gate),
             refresh: RefreshService::new(sessions.clone(), tokens.clone(), opaque.clone(), audit.clone()),

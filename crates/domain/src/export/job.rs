@@ -163,11 +163,7 @@ impl ExportJob {
         }
     }
 
-    async fn add<T>(
-        &mut self,
-        rows: impl IntoIterator<Item = T>,
-        record: impl Fn(T) -> Record,
-    ) -> Result<(), Stopped> {
+    async fn add<T>(&mut self, rows: impl IntoIterator<Item = T>, record: impl Fn(T) -> Record) -> Result<(), Stopped> {
         for row in rows {
             self.document.add(record(row))?;
         }

@@ -7,9 +7,7 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 use futures_util::stream::try_unfold;
 
-use super::{
-    Export, ExportBegun, ExportFormat, ExportRepository, ExportState, NewExport, RecordRepository, job,
-};
+use super::{Export, ExportBegun, ExportFormat, ExportRepository, ExportState, NewExport, RecordRepository, job};
 use crate::Unexpected;
 use crate::access::Principal;
 use crate::audit::{AuditKind, AuditLog, AuditTrail, Origin};

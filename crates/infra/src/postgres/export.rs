@@ -21,8 +21,7 @@ pub(super) struct Exports(pub PgPool);
 #[async_trait]
 impl ExportRepository for Exports {
     async fn begin(&self, export: NewExport, event: NewAuditEvent) -> Result<ExportBegun, Unexpected> {
-        let (id, owner, replica) =
-            (Id(export.id.as_uuid()), Id(export.owner.as_uuid()), Id(export.replica.as_uuid()));
+        let (id, owner, replica) = (Id(export.id.as_uuid()), Id(export.owner.as_uuid()), Id(export.replica.as_uuid()));
         let (total, event) = (stored_count(export.total), NewAuditRow::from(event));
         let lifetime = TimeDelta::from_std(export.lifetime).map_err(Unexpected::new)?;
         let begin = move |connection: &mut PgConnection| {
@@ -66,7 +65,10 @@ impl ExportRepository for Exports {
     async fn append(&self, id: ExportId, replica: ReplicaId, chunk: Chunk) -> Result<bool, Unexpected> {
         let (id, replica) = (Id(id.as_uuid()), Id(replica.as_uuid()));
         let number = i32::try_from(chunk.number).map_err(Unexpected::new)?;
-        let progress = (exports::done.eq(stored_count(chunk.progress.done)), exports::total.eq(stored_count(chunk.progress.total)));
+        let progress = (
+            exports::done.eq(stored_count(chunk.progress.done)),
+            exports::total.eq(stored_count(chunk.progress.total)),
+        );
         let append = move |connection: &mut PgConnection| {
             connection.transaction(|connection| {
                 let written = exports::table

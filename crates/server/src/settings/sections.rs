@@ -21,6 +21,7 @@ pub struct Settings {
     pub chat: ChatSettings,
     pub engine: EngineSettings,
     pub replica: ReplicaSettings,
+    pub housekeeping: HousekeepingSettings,
     pub metrics: MetricsSettings,
     pub log: LogSettings,
 }
@@ -182,6 +183,12 @@ pub struct ReplicaSettings {
 }
 
 /// Where measurements can be read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HousekeepingSettings {
+    pub every_seconds: Seconds<1, 3600>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {

@@ -49,15 +49,13 @@ fn remove(connection: &mut PgConnection, user: Id, limit: u32, erased: &mut Eras
     }
     let keys = idempotency_keys::table.filter(idempotency_keys::user_id.eq(user));
     let keys: Vec<String> = keys.select(idempotency_keys::key).limit(i64::from(limit)).load(connection)?;
-    let claims = idempotency_keys::table
-        .filter(idempotency_keys::user_id.eq(user))
-        .filter(idempotency_keys::key.eq_any(&keys));
+    let claims =
+        idempotency_keys::table.filter(idempotency_keys::user_id.eq(user)).filter(idempotency_keys::key.eq_any(&keys));
     if is_full(diesel::delete(claims).execute(connection)?, limit) {
         return Ok(true);
     }
     let own_sessions = || sessions::table.filter(sessions::user_id.eq(user));
-    let tokens =
-        refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(own_sessions().select(sessions::id)));
+    let tokens = refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(own_sessions().select(sessions::id)));
     if is_full(delete_some!(connection, refresh_tokens, hash: Vec<u8>, tokens, limit), limit) {
         return Ok(true);
     }
@@ -103,12 +101,7 @@ fn remove_conversations(
     Ok(gone + emptied > 0)
 }
 
-fn remove_exports(
-    connection: &mut PgConnection,
-    user: Id,
-    limit: u32,
-    erased: &mut ErasedRow,
-) -> QueryResult<bool> {
+fn remove_exports(connection: &mut PgConnection, user: Id, limit: u32, erased: &mut ErasedRow) -> QueryResult<bool> {
     let own = || exports::table.filter(exports::user_id.eq(user));
     let chunks = export_chunks::table
         .filter(export_chunks::export_id.eq_any(own().select(exports::id)))

@@ -76,7 +76,9 @@ pub(in crate::postgres) fn stop_turns(connection: &mut PgConnection, id: Id) -> 
         .filter(turns::user_id.eq(id))
         .filter(sql::<Bool>("turns.status = 'running'"))
         .filter(turns::cancel_requested_at.is_null());
-    diesel::update(running).set(turns::cancel_requested_at.eq(now.into_sql::<Timestamptz>().nullable())).execute(connection)
+    diesel::update(running)
+        .set(turns::cancel_requested_at.eq(now.into_sql::<Timestamptz>().nullable()))
+        .execute(connection)
 }
 
 /// What an account may do now.

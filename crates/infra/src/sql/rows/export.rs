@@ -43,4 +43,3 @@ impl TryFrom<ExportRow> for Export {
         })
     }
 }
-

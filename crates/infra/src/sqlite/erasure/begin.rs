@@ -5,11 +5,11 @@ use domain::erasure::Begun;
 use domain::id::{ApiKeyId, SessionId};
 use domain::session::EndReason;
 
+use crate::sql::rows::NewAuditRow;
+use crate::sql::values::{Id, Time};
 use crate::sqlite::audit;
 use crate::sqlite::schema::{api_keys, erasures, sessions, users};
 use crate::sqlite::user::rights;
-use crate::sql::rows::NewAuditRow;
-use crate::sql::values::{Id, Time};
 
 /// Takes the account out of use, inside the caller's transaction.
 pub(super) fn begin(connection: &mut SqliteConnection, id: Id, event: &NewAuditRow, now: Time) -> QueryResult<Begun> {
@@ -22,7 +22,9 @@ pub(super) fn begin(connection: &mut SqliteConnection, id: Id, event: &NewAuditR
         if admins == [id] {
             return Ok(Begun::LastAdmin);
         }
-        diesel::insert_into(erasures::table).values((erasures::user_id.eq(id), erasures::begun_at.eq(now), erasures::went_on_at.eq(now))).execute(connection)?;
+        diesel::insert_into(erasures::table)
+            .values((erasures::user_id.eq(id), erasures::begun_at.eq(now), erasures::went_on_at.eq(now)))
+            .execute(connection)?;
         diesel::update(users::table.find(id)).set(users::is_active.eq(false)).execute(connection)?;
         rights::stop(connection, id, EndReason::Deleted, now)?;
         audit::store(connection, event)?;

@@ -4,14 +4,14 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use domain::erasure::{Stage, Step};
 
+use crate::sql::delete_some;
+use crate::sql::rows::ErasedRow;
+use crate::sql::values::{Id, Time};
 use crate::sqlite::schema::{
     api_keys, conversations, erasures, export_chunks, exports, idempotency_keys, refresh_tokens, replicas, sessions,
     tickets, turns, users,
 };
 use crate::sqlite::user::rights;
-use crate::sql::delete_some;
-use crate::sql::rows::ErasedRow;
-use crate::sql::values::{Id, Time};
 
 /// Pieces of exports are large.
 const CHUNKS: u32 = 32;
@@ -43,21 +43,25 @@ pub(super) fn step(connection: &mut SqliteConnection, user: Id, limit: u32, now:
 }
 
 /// Removes about `limit` rows of a kind, and says whether there may be more that can go.
-fn remove(connection: &mut SqliteConnection, user: Id, limit: u32, erased: &mut ErasedRow, now: Time) -> QueryResult<bool> {
+fn remove(
+    connection: &mut SqliteConnection,
+    user: Id,
+    limit: u32,
+    erased: &mut ErasedRow,
+    now: Time,
+) -> QueryResult<bool> {
     if remove_conversations(connection, user, limit, erased, now)? {
         return Ok(true);
     }
     let keys = idempotency_keys::table.filter(idempotency_keys::user_id.eq(user));
     let keys: Vec<String> = keys.select(idempotency_keys::key).limit(i64::from(limit)).load(connection)?;
-    let claims = idempotency_keys::table
-        .filter(idempotency_keys::user_id.eq(user))
-        .filter(idempotency_keys::key.eq_any(&keys));
+    let claims =
+        idempotency_keys::table.filter(idempotency_keys::user_id.eq(user)).filter(idempotency_keys::key.eq_any(&keys));
     if is_full(diesel::delete(claims).execute(connection)?, limit) {
         return Ok(true);
     }
     let own_sessions = || sessions::table.filter(sessions::user_id.eq(user));
-    let tokens =
-        refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(own_sessions().select(sessions::id)));
+    let tokens = refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(own_sessions().select(sessions::id)));
     if is_full(delete_some!(connection, refresh_tokens, hash: Vec<u8>, tokens, limit), limit) {
         return Ok(true);
     }
