@@ -24,6 +24,7 @@
 //!
 //! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
 //! in does not pass. Only sessions, tickets, keys (of programs and for signing) and leases live by the store's clock.
+//! in does not pass. Only sessions, tickets, keys, exports and leases live by the store's clock.
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
@@ -35,12 +36,16 @@ pub mod beats;
 pub mod context;
 pub mod conversations;
 pub mod current;
+pub mod erasures;
+pub mod exports;
 pub mod finish;
 pub mod health;
 pub mod idempotency;
 pub mod leases;
 pub mod pieces;
 pub mod profiles;
+pub mod records;
+pub mod retention;
 pub mod rights;
 pub mod rotation;
 pub mod sessions;
@@ -56,7 +61,10 @@ use crate::api_key::ApiKeyRepository;
 use crate::audit::AuditLog;
 use crate::chat::{ReplicaLease, TurnJournal};
 use crate::conversation::{ConversationRepository, TurnRepository};
+use crate::erasure::ErasureRepository;
+use crate::export::{ExportRepository, RecordRepository};
 use crate::health::StoreHealth;
+use crate::housekeeping::RetentionRepository;
 use crate::session::{SessionRepository, TicketRepository};
 use crate::signing::SigningKeyRepository;
 use crate::usage::UsageRepository;
@@ -75,6 +83,14 @@ pub struct StoreUnderTest {
     pub keys: Arc<dyn ApiKeyRepository>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// Its accounts that are being deleted.
+    pub erasures: Arc<dyn ErasureRepository>,
+    /// Its exports.
+    pub exports: Arc<dyn ExportRepository>,
+    /// Everything about somebody.
+    pub records: Arc<dyn RecordRepository>,
+    /// Its credentials that are long over.
+    pub retention: Arc<dyn RetentionRepository>,
     /// Its conversations.
     pub conversations: Arc<dyn ConversationRepository>,
     /// Its turns, for reading.
@@ -329,6 +345,32 @@ macro_rules! contract_suite {
                 the_tokens_of_a_day_are_those_of_all_models,
                 turns_that_end_at_once_are_all_counted,
                 the_largest_counts_are_summed,
+            erasures {
+                an_account_goes_with_all_it_had,
+                an_account_is_over_from_the_beginning,
+                a_running_turn_is_waited_for,
+                turns_of_the_dead_go,
+                the_last_admin_stays,
+                only_what_has_begun_goes,
+                what_was_left_is_found,
+            }
+            exports {
+                an_export_is_read_as_it_was_written,
+                one_is_written_at_a_time,
+                a_foreign_export_is_missing,
+                another_process_writes_nothing,
+                an_export_of_a_dead_process_has_failed,
+                a_new_export_takes_the_place_of_the_last,
+                an_expired_export_goes,
+            }
+            records {
+                conversations_are_read_in_full,
+                turns_are_read_in_full,
+                credentials_are_read_in_full,
+            }
+            retention {
+                keys_go_when_they_are_long_over,
+                sessions_are_kept_for_a_while,
             }
             signing_keys {
                 an_added_key_is_listed,

@@ -201,7 +201,7 @@ pub async fn of_two_admins_one_stays(store: StoreUnderTest) {
 }
 
 /// Two administrators, besides whom there is none.
-async fn only_admins(store: &StoreUnderTest) -> [UserId; 2] {
+pub(super) async fn only_admins(store: &StoreUnderTest) -> [UserId; 2] {
     let before = active_admins(store).await;
     let admins = [(); 2].map(|()| NewUser { role: Role::Admin, ..new_user() });
     for admin in &admins {

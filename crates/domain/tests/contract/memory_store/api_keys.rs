@@ -10,13 +10,24 @@ use super::{MemoryStore, now, page_of};
 
 pub(super) struct KeyRow {
     pub(super) key: NewApiKey,
-    last_used_at: Option<DateTime<Utc>>,
-    is_revoked: bool,
+    pub(super) last_used_at: Option<DateTime<Utc>>,
+    pub(super) revoked_at: Option<DateTime<Utc>>,
 }
 
 impl KeyRow {
     pub(super) fn is_live(&self) -> bool {
-        !self.is_revoked && self.key.expires_at > now()
+        self.revoked_at.is_none() && self.key.expires_at > now()
+    }
+
+    pub(super) fn shown(&self) -> ApiKey {
+        ApiKey {
+            id: self.key.id,
+            name: self.key.name.clone(),
+            scopes: self.key.scopes.clone(),
+            created_at: self.key.created_at,
+            expires_at: self.key.expires_at,
+            last_used_at: self.last_used_at,
+        }
     }
 }
 
@@ -24,7 +35,7 @@ impl KeyRow {
 impl ApiKeyRepository for MemoryStore {
     async fn create(&self, key: NewApiKey, event: NewAuditEvent) -> Result<(), Unexpected> {
         let mut rows = self.rows();
-        rows.keys.insert(key.id, KeyRow { key, last_used_at: None, is_revoked: false });
+        rows.keys.insert(key.id, KeyRow { key, last_used_at: None, revoked_at: None });
         rows.record(event);
         Ok(())
     }
@@ -60,25 +71,18 @@ impl ApiKeyRepository for MemoryStore {
 
     async fn revoke(&self, owner: UserId, id: ApiKeyId, event: NewAuditEvent) -> Result<bool, Unexpected> {
         let mut rows = self.rows();
-        let key = rows.keys.get_mut(&id).filter(|row| row.key.user_id == owner && !row.is_revoked);
+        let key = rows.keys.get_mut(&id).filter(|row| row.key.user_id == owner && row.revoked_at.is_none());
         let Some(row) = key else { return Ok(false) };
-        row.is_revoked = true;
+        row.revoked_at = Some(now());
         rows.record(event);
         Ok(true)
     }
 
     async fn list(&self, owner: UserId, page: PageRequest<ApiKeyId>) -> Result<Page<ApiKey>, ListError> {
         let rows = self.rows();
-        let own = rows.keys.values().filter(|row| row.key.user_id == owner).map(|row| ApiKey {
-            id: row.key.id,
-            name: row.key.name.clone(),
-            scopes: row.key.scopes.clone(),
-            created_at: row.key.created_at,
-            expires_at: row.key.expires_at,
-            last_used_at: row.last_used_at,
-        });
+        let own = rows.keys.values().filter(|row| row.key.user_id == owner).map(KeyRow::shown);
         // The list may go on after a key that has been revoked meanwhile.
-        let is_kept = |key: &ApiKey| rows.keys.get(&key.id).is_some_and(|row| !row.is_revoked);
+        let is_kept = |key: &ApiKey| rows.keys.get(&key.id).is_some_and(|row| row.revoked_at.is_none());
         page_of(own.collect(), page, |key| key.id, |key| (key.created_at, key.id), is_kept)
     }
 }

@@ -3,8 +3,12 @@
 mod api_keys;
 mod audit;
 mod conversations;
+mod erasures;
+mod exports;
 mod journal;
 mod leases;
+mod records;
+mod retention;
 mod sessions;
 mod signing_keys;
 mod tickets;
@@ -23,13 +27,15 @@ use domain::audit::AuditEvent;
 use domain::chat::{Fingerprint, NewTurn, PieceContent, Position, Transcript};
 use domain::conversation::{Conversation, Turn, TurnState};
 use domain::health::StoreHealth;
-use domain::id::{ApiKeyId, AuditEventId, ConversationId, ReplicaId, SessionId, TurnId, UserId};
+use domain::id::{ApiKeyId, AuditEventId, ConversationId, ExportId, ReplicaId, SessionId, TurnId, UserId};
 use domain::page::{ListError, Order, Page, PageRequest};
 use domain::session::TokenHash;
 use domain::signing::SigningKey;
 use domain::user::{HashedPassword, User};
 
 use api_keys::KeyRow;
+use erasures::ErasureRow;
+use exports::ExportRow;
 use sessions::{SessionRow, TokenRow};
 use usage::Counted;
 
@@ -49,9 +55,11 @@ struct Rows {
     users: HashMap<UserId, (User, HashedPassword)>,
     sessions: HashMap<SessionId, SessionRow>,
     tokens: HashMap<TokenHash, TokenRow>,
-    tickets: HashMap<TokenHash, (CredentialId, DateTime<Utc>)>,
+    tickets: HashMap<TokenHash, (UserId, CredentialId, DateTime<Utc>)>,
     keys: HashMap<ApiKeyId, KeyRow>,
     events: BTreeMap<AuditEventId, AuditEvent>,
+    erasures: HashMap<UserId, ErasureRow>,
+    exports: HashMap<ExportId, ExportRow>,
     conversations: HashMap<ConversationId, Conversation>,
     turns: HashMap<TurnId, TurnRow>,
     claims: HashMap<(UserId, String), Claim>,

@@ -14,16 +14,16 @@ use domain::session::{
 use super::{MemoryStore, Rows, now, page_of};
 
 pub(super) struct SessionRow {
-    session: NewSession,
-    created_at: DateTime<Utc>,
-    last_seen_at: DateTime<Utc>,
+    pub(super) session: NewSession,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) last_seen_at: DateTime<Utc>,
     authenticated_at: DateTime<Utc>,
-    is_ended: bool,
+    pub(super) ended: Option<(DateTime<Utc>, EndReason)>,
 }
 
 impl SessionRow {
     pub(super) fn state(&self) -> SessionState {
-        match (self.is_ended, self.expires_at() > now()) {
+        match (self.ended.is_some(), self.expires_at() > now()) {
             (true, _) => SessionState::Ended,
             (false, true) => SessionState::Live,
             (false, false) => SessionState::Expired,
@@ -32,6 +32,11 @@ impl SessionRow {
 
     pub(super) fn owner(&self) -> UserId {
         self.session.user_id
+    }
+
+    /// When it ends at the latest.
+    pub(super) fn absolute_end(&self) -> DateTime<Utc> {
+        self.created_at + self.session.lifetimes.absolute
     }
 
     fn is_live(&self) -> bool {
@@ -46,7 +51,7 @@ impl SessionRow {
 
 /// A refresh token, and what it was exchanged for.
 pub(super) struct TokenRow {
-    session: SessionId,
+    pub(super) session: SessionId,
     used: Option<(DateTime<Utc>, TokenHash)>,
 }
 
@@ -63,7 +68,7 @@ impl Rows {
             state: row.state(),
             is_fresh: row.authenticated_at + Session::FRESH > now(),
             needs_touch: row.last_seen_at + Session::TOUCH_AFTER < now(),
-            expires_at: row.created_at + row.session.lifetimes.absolute,
+            expires_at: row.absolute_end(),
         })
     }
 
@@ -72,10 +77,10 @@ impl Rows {
     }
 
     /// Ends the live sessions of that user but `keep`, and returns them.
-    pub(super) fn end_all(&mut self, owner: UserId, keep: Option<SessionId>) -> Vec<SessionId> {
+    pub(super) fn end_all(&mut self, owner: UserId, keep: Option<SessionId>, reason: EndReason) -> Vec<SessionId> {
         let own = self.sessions.values_mut().filter(|row| row.owner() == owner && Some(row.session.id) != keep);
         let ended = own.filter(|row| row.is_live()).map(|row| {
-            row.is_ended = true;
+            row.ended = Some((now(), reason));
             row.session.id
         });
         ended.collect()
@@ -101,7 +106,7 @@ impl SessionRepository for MemoryStore {
             rows.tokens.insert(refresh, TokenRow { session: session.id, used: None });
         }
         let id = session.id;
-        let row = SessionRow { session, created_at: now, last_seen_at: now, authenticated_at: now, is_ended: false };
+        let row = SessionRow { session, created_at: now, last_seen_at: now, authenticated_at: now, ended: None };
         rows.sessions.insert(id, row);
         rows.record(event);
         Ok(())
@@ -157,17 +162,23 @@ impl SessionRepository for MemoryStore {
                 Ok(Rotation::Rotated(session))
             }
             Some(_) => {
-                rows.live(id).expect("it is usable").is_ended = true;
+                rows.live(id).expect("it is usable").ended = Some((now(), EndReason::RefreshReused));
                 rows.record(exchange.reuse.about(session.user_id).concerning(id.as_uuid()));
                 Ok(Rotation::Reused(id))
             }
         }
     }
 
-    async fn end(&self, owner: UserId, id: SessionId, _: EndReason, event: NewAuditEvent) -> Result<bool, Unexpected> {
+    async fn end(
+        &self,
+        owner: UserId,
+        id: SessionId,
+        reason: EndReason,
+        event: NewAuditEvent,
+    ) -> Result<bool, Unexpected> {
         let mut rows = self.rows();
         let Some(row) = rows.live(id).filter(|row| row.owner() == owner) else { return Ok(false) };
-        row.is_ended = true;
+        row.ended = Some((now(), reason));
         rows.record(event);
         Ok(true)
     }
@@ -176,11 +187,11 @@ impl SessionRepository for MemoryStore {
         &self,
         owner: UserId,
         keep: Option<SessionId>,
-        _: EndReason,
+        reason: EndReason,
         event: NewAuditEvent,
     ) -> Result<Vec<SessionId>, Unexpected> {
         let mut rows = self.rows();
-        let ended = rows.end_all(owner, keep);
+        let ended = rows.end_all(owner, keep, reason);
         if !ended.is_empty() {
             rows.record(event);
         }

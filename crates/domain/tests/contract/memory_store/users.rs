@@ -4,6 +4,7 @@ use domain::access::CredentialId;
 use domain::audit::NewAuditEvent;
 use domain::id::{SessionId, UserId};
 use domain::page::{ListError, Page, PageRequest};
+use domain::session::EndReason;
 use domain::user::{
     CreateUserError, Email, HashedPassword, ImportedUser, NewUser, ProfileChange, RightsChange, Role, User, UserFilter,
     UserRepository, Username,
@@ -25,7 +26,7 @@ impl Rows {
     }
 
     /// What is to happen instead of a change that takes an administrator away, if something is.
-    fn refusal(&self, id: UserId, is_so_already: impl Fn(&User) -> bool) -> Option<RightsChange> {
+    pub(super) fn refusal(&self, id: UserId, is_so_already: impl Fn(&User) -> bool) -> Option<RightsChange> {
         let Some((user, _)) = self.users.get(&id) else { return Some(RightsChange::NotFound) };
         if is_so_already(user) {
             return Some(RightsChange::Unchanged);
@@ -35,7 +36,18 @@ impl Rows {
         (is_admin(user) && admins == 1).then_some(RightsChange::LastAdmin)
     }
 
-    fn user(&mut self, id: UserId) -> &mut User {
+    /// Ends whatever the user has open.
+    pub(super) fn stop(&mut self, id: UserId) -> Vec<CredentialId> {
+        let sessions = self.end_all(id, None, EndReason::Disabled).into_iter().map(CredentialId::Session);
+        let keys = self.keys.values().filter(|row| row.key.user_id == id && row.is_live());
+        let ended = sessions.chain(keys.map(|row| CredentialId::ApiKey(row.key.id))).collect();
+        for row in self.turns.values_mut().filter(|row| row.turn.user_id == id) {
+            row.is_unwanted = true;
+        }
+        ended
+    }
+
+    pub(super) fn user(&mut self, id: UserId) -> &mut User {
         &mut self.users.get_mut(&id).expect("no user is ever deleted").0
     }
 }
@@ -106,7 +118,7 @@ impl UserRepository for MemoryStore {
         let Some((_, stored)) = rows.users.get_mut(&id) else { return Ok(None) };
         *stored = hash;
         rows.record(event);
-        Ok(Some(rows.end_all(id, keep)))
+        Ok(Some(rows.end_all(id, keep, EndReason::PasswordChanged)))
     }
 
     async fn set_role(&self, id: UserId, role: Role, event: NewAuditEvent) -> Result<RightsChange, Unexpected> {
@@ -116,26 +128,22 @@ impl UserRepository for MemoryStore {
         }
         rows.user(id).role = role;
         rows.record(event);
-        Ok(RightsChange::Made(rows.end_all(id, None).into_iter().map(CredentialId::Session).collect()))
+        Ok(RightsChange::Made(
+            rows.end_all(id, None, EndReason::RoleChanged).into_iter().map(CredentialId::Session).collect(),
+        ))
     }
 
     async fn set_active(&self, id: UserId, is_active: bool, event: NewAuditEvent) -> Result<RightsChange, Unexpected> {
         let mut rows = self.rows();
+        if rows.erasures.contains_key(&id) {
+            return Ok(RightsChange::NotFound);
+        }
         if let Some(refusal) = rows.refusal(id, |user| user.is_active == is_active) {
             return Ok(refusal);
         }
         rows.user(id).is_active = is_active;
         rows.record(event);
-        if is_active {
-            return Ok(RightsChange::Made(Vec::new()));
-        }
-        let sessions = rows.end_all(id, None).into_iter().map(CredentialId::Session);
-        let keys = rows.keys.values().filter(|row| row.key.user_id == id && row.is_live());
-        let ended = sessions.chain(keys.map(|row| CredentialId::ApiKey(row.key.id))).collect();
-        for row in rows.turns.values_mut().filter(|row| row.turn.user_id == id) {
-            row.is_unwanted = true;
-        }
-        Ok(RightsChange::Made(ended))
+        Ok(RightsChange::Made(if is_active { Vec::new() } else { rows.stop(id) }))
     }
 
     async fn list(&self, filter: UserFilter, page: PageRequest<UserId>) -> Result<Page<User>, ListError> {
