@@ -43,3 +43,4 @@ mod s43_turn_limits;
 mod s45_audit;
 mod s45_insert_only;
 mod throttled;
+mod s45_erasure_keeps_the_trail;

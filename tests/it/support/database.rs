@@ -132,6 +132,65 @@ impl Database {
         });
     }
 
+    /// Adds so many answered turns to a conversation that has one; each has so many characters of answer.
+    pub(crate) fn add_turns(&self, conversation: Uuid, count: usize, length: usize) {
+        let last = count + 1;
+        let columns = "id, conversation_id, user_id, seq, status, request_question, response, question_tokens, \
+                       entry_time, completed_at, expiry_timestamp";
+        let (numbers, id, answer) = match &self.settings {
+            StoreSettings::Postgres(_) => (
+                format!("SELECT n FROM generate_series(2, {last}) AS n"),
+                "CAST('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') AS uuid)",
+                format!("repeat('a', {length})"),
+            ),
+            StoreSettings::Sqlite(_) => (
+                format!("SELECT 2 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}"),
+                "'00000000-0000-7000-8000-' || printf('%012x', n)",
+                format!("replace(hex(zeroblob({length} / 2)), '0', 'a')"),
+            ),
+        };
+        self.execute(&format!(
+            "WITH RECURSIVE numbers (n) AS ({numbers}) INSERT INTO turns ({columns}) \
+             SELECT {id}, conversation_id, user_id, n, 'completed', 'question ' || n, {answer}, 1, entry_time, \
+             completed_at, expiry_timestamp FROM turns, numbers WHERE conversation_id = '{conversation}' AND seq = 1"
+        ));
+        self.execute(&format!("UPDATE conversations SET last_seq = {last} WHERE id = '{conversation}'"));
+    }
+
+    /// Moves the time in that column of every row of the table so many days into the past.
+    pub(crate) fn age(&self, table: &str, column: &str, days: u32) {
+        self.execute(&match &self.settings {
+            StoreSettings::Postgres(_) => format!("UPDATE {table} SET {column} = {column} - interval '{days} days'"),
+            StoreSettings::Sqlite(_) => format!("UPDATE {table} SET {column} = {column} - {days} * 86400000000"),
+        });
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let all = |query: &str| self.texts(query).into_iter().flatten().collect::<Vec<String>>();
+        let read = |table: String| {
+            let query = match &self.settings {
+                StoreSettings::Postgres(_) => format!("SELECT CAST(t AS text) AS value FROM {table} t"),
+                StoreSettings::Sqlite(_) => {
+                    let columns = all(&format!("SELECT name AS value FROM pragma_table_info('{table}')"));
+                    let columns = columns.iter().map(|column| format!("coalesce(CAST({column} AS text), '')"));
+                    format!("SELECT {} AS value FROM {table}", columns.collect::<Vec<_>>().join(" || ',' || "))
+                }
+            };
+            let rows = all(&query);
+            (table, rows)
+        };
+        let tables = match &self.settings {
+            StoreSettings::Postgres(_) => {
+                "SELECT CAST(tablename AS text) AS value FROM pg_tables WHERE schemaname = 'public'"
+            }
+            StoreSettings::Sqlite(_) => {
+                "SELECT name AS value FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            }
+        };
+        all(tables).into_iter().map(read).collect()
+    }
+
     /// The kinds of the events that are written down, in order.
     pub(crate) fn audit_kinds(&self) -> Vec<String> {
         self.texts("SELECT kind AS value FROM audit_events ORDER BY at, id").into_iter().flatten().collect()
@@ -149,6 +208,8 @@ impl Database {
             "turns",
             "turn_pieces",
             "idempotency_keys",
+            "exports",
+            "erasures",
         ];
         let count = |table| {
             let counts = self.texts(&format!("SELECT CAST(count(*) AS text) AS value FROM {table}"));

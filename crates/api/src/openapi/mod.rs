@@ -41,6 +41,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         routes::me::change::change,
         routes::me::delete::delete,
         routes::me::exports::start,
+        routes::me::exports::list,
         routes::me::exports::find,
         routes::me::exports::download,
         routes::me::reauth::reauth,

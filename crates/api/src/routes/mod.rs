@@ -50,6 +50,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(Endpoint::at("/api/v1/me/api-keys/{id}").delete(me::api_keys::revoke))
         .service(Endpoint::at("/api/v1/me/usage").get(me::usage::usage))
         .service(Endpoint::at("/api/v1/me/export").post(me::exports::start))
+        .service(Endpoint::at("/api/v1/me/exports").get(me::exports::list))
         .service(Endpoint::at("/api/v1/me/exports/{id}").get(me::exports::find))
         .service(Endpoint::at("/api/v1/me/exports/{id}/download").get(me::exports::download))
         // Administration

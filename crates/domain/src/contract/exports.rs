@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::StoreUnderTest;
-use super::fixtures::{Asker, HOUR, assert_written, create_user, event, new_id};
+use super::fixtures::{Asker, HOUR, assert_written, create_user, event, new_id, page};
 use crate::audit::{AuditKind, NewAuditEvent};
 use crate::export::{Chunk, Export, ExportBegun, ExportState, NewExport, Progress};
 use crate::id::{ExportId, ReplicaId};
+use crate::page::{ListError, Order};
 
 const HALF: Progress = Progress { done: 1, total: 2 };
 const WHOLE: Progress = Progress { done: 2, total: 2 };
@@ -107,6 +108,12 @@ pub async fn a_new_export_takes_the_place_of_the_last(store: StoreUnderTest) {
     assert!(find(&store, &asker, first).await.is_none());
     assert_eq!(chunk(&store, &asker, first, 0).await, None);
     assert!(find(&store, &asker, second).await.is_some());
+    let listed = async |after| store.exports.list(asker.user, page(10, after, Order::Descending)).await;
+    let all = listed(None).await.expect("exports can be listed").items;
+    assert_eq!(all.iter().map(|export| export.id).collect::<Vec<_>>(), [second]);
+    assert!(listed(Some(second)).await.expect("exports can be listed").items.is_empty());
+    let unknown = listed(Some(ExportId::from_uuid(new_id()))).await;
+    assert!(matches!(unknown, Err(ListError::UnknownCursor)), "{unknown:?}");
 }
 
 /// One whose time is over is a missing one, and is removed.

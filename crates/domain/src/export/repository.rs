@@ -4,6 +4,7 @@ use super::{Export, ExportState, NewExport, Progress};
 use crate::Unexpected;
 use crate::audit::NewAuditEvent;
 use crate::id::{ExportId, ReplicaId, UserId};
+use crate::page::{ListError, Page, PageRequest};
 
 /// What came of the wish for an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub trait ExportRepository: Send + Sync {
 
     /// The owner's export of that id. One that is written by a process without a lease is [`ExportState::Failed`].
     async fn find(&self, owner: UserId, id: ExportId) -> Result<Option<Export>, Unexpected>;
+
+    /// The owner's exports, by the time they were asked for.
+    async fn list(&self, owner: UserId, page: PageRequest<ExportId>) -> Result<Page<Export>, ListError>;
 
     /// A piece of the owner's completed export.
     async fn chunk(&self, owner: UserId, id: ExportId, number: u32) -> Result<Option<Vec<u8>>, Unexpected>;

@@ -14,6 +14,7 @@ use crate::audit::{AuditKind, AuditLog, AuditTrail, Origin};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::id::{ExportId, IdGenerator, ReplicaId};
+use crate::page::{ListError, Page, PageRequest};
 use crate::session::Client;
 use crate::user::UserRepository;
 
@@ -111,6 +112,11 @@ impl ExportService {
     /// One of the caller's exports.
     pub async fn find(&self, caller: &Principal, id: ExportId) -> Result<Option<Export>, Unexpected> {
         self.ports.exports.find(caller.user_id, id).await
+    }
+
+    /// The caller's exports, by the time they were asked for.
+    pub async fn list(&self, caller: &Principal, page: PageRequest<ExportId>) -> Result<Page<Export>, ListError> {
+        self.ports.exports.list(caller.user_id, page).await
     }
 
     /// What the caller's export says.

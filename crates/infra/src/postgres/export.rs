@@ -7,13 +7,14 @@ use domain::Unexpected;
 use domain::audit::NewAuditEvent;
 use domain::export::{Chunk, Export, ExportBegun, ExportRepository, ExportState, NewExport, Progress};
 use domain::id::{ExportId, ReplicaId, UserId};
+use domain::page::{ListError, Order, Page, PageRequest};
 
 use super::audit;
 use super::connection::PgPool;
 use super::schema::{export_chunks, exports, replicas, users};
 use crate::sql::rows::{ExportRow, NewAuditRow};
-use crate::sql::values::Id;
-use crate::sql::{delete_some, stored_count};
+use crate::sql::values::{Id, Time};
+use crate::sql::{delete_some, keyset, page, stored_count};
 
 /// Exports in PostgreSQL, timed by its clock.
 pub(super) struct Exports(pub PgPool);
@@ -128,6 +129,23 @@ impl ExportRepository for Exports {
             own.filter(exports::expires_at.gt(now)).select(columns()).first::<ExportRow>(connection).optional()
         };
         self.0.run(find).await?.map(Export::try_from).transpose().map_err(Unexpected::new)
+    }
+
+    async fn list(&self, owner: UserId, request: PageRequest<ExportId>) -> Result<Page<Export>, ListError> {
+        let owner = Id(owner.as_uuid());
+        let find = move |connection: &mut PgConnection| {
+            let own = exports::table.filter(exports::user_id.eq(owner));
+            let query = keyset!(
+                own.filter(exports::expires_at.gt(now)).select(columns()),
+                request,
+                connection,
+                cursor = own,
+                time = exports::created_at,
+                id = exports::id
+            );
+            query.load::<ExportRow>(connection).map(Some)
+        };
+        page(self.0.run(find).await, request.limit, Export::try_from)
     }
 
     async fn chunk(&self, owner: UserId, id: ExportId, number: u32) -> Result<Option<Vec<u8>>, Unexpected> {

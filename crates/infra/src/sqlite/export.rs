@@ -9,6 +9,7 @@ use domain::audit::NewAuditEvent;
 use domain::clock::Clock;
 use domain::export::{Chunk, Export, ExportBegun, ExportRepository, ExportState, NewExport, Progress};
 use domain::id::{ExportId, ReplicaId, UserId};
+use domain::page::{ListError, Order, Page, PageRequest};
 
 use super::audit;
 use super::connection::Readers;
@@ -16,7 +17,7 @@ use super::schema::{export_chunks, exports, replicas};
 use super::writer::Writer;
 use crate::sql::rows::{ExportRow, NewAuditRow};
 use crate::sql::values::{Id, Time};
-use crate::sql::{delete_some, stored_count};
+use crate::sql::{delete_some, keyset, page, stored_count};
 
 /// Exports in SQLite. The store's clock is that of the only server there is.
 pub(super) struct Exports {
@@ -137,6 +138,24 @@ impl ExportRepository for Exports {
             own.filter(exports::expires_at.gt(now)).select(columns(now)).first::<ExportRow>(connection).optional()
         };
         self.readers.run(find).await?.map(Export::try_from).transpose().map_err(Unexpected::new)
+    }
+
+    async fn list(&self, owner: UserId, request: PageRequest<ExportId>) -> Result<Page<Export>, ListError> {
+        let owner = Id(owner.as_uuid());
+        let now = Time(self.clock.now());
+        let find = move |connection: &mut SqliteConnection| {
+            let own = exports::table.filter(exports::user_id.eq(owner));
+            let query = keyset!(
+                own.filter(exports::expires_at.gt(now)).select(columns(now)),
+                request,
+                connection,
+                cursor = own,
+                time = exports::created_at,
+                id = exports::id
+            );
+            query.load::<ExportRow>(connection).map(Some)
+        };
+        page(self.readers.run(find).await, request.limit, Export::try_from)
     }
 
     async fn chunk(&self, owner: UserId, id: ExportId, number: u32) -> Result<Option<Vec<u8>>, Unexpected> {

@@ -4,13 +4,14 @@ use actix_web::web::{Bytes, Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::export::{Download, ExportService};
 use domain::id::ExportId;
+use domain::page::Order;
 use futures_util::TryStreamExt as _;
 
-use crate::dto::Export;
+use crate::dto::{Export, List};
 use crate::error::ApiError;
 use crate::extract::permission::ManageAccount;
-use crate::extract::{Caller, client_of, named_id};
-use crate::openapi::{Conflict, Failures, Forbidden, Missing, Unauthenticated};
+use crate::extract::{Caller, ListQuery, client_of, named_id};
+use crate::openapi::{Conflict, Failures, Forbidden, InvalidQuery, ListParameters, Missing, Unauthenticated};
 use crate::services::ApiSettings;
 
 /// Ask for everything that is stored about the caller
@@ -45,6 +46,33 @@ pub(crate) async fn start(
     let export = exports.start(&caller.0, client_of(&request)).await?;
     let location = format!("/api/v1/me/exports/{}", export.id);
     Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(Export::from(export)))
+}
+
+/// The caller's exports
+///
+/// Those that are kept, by the time they were asked for, the newest first unless told otherwise.
+#[utoipa::path(
+    get,
+    path = "/api/v1/me/exports",
+    operation_id = "listMyExports",
+    tag = "accounts",
+    security(("token" = []), ("login" = [])),
+    params(ListParameters),
+    responses(
+        (status = 200, description = "A page", body = List<Export>),
+        Unauthenticated,
+        Forbidden,
+        InvalidQuery,
+        Failures,
+    )
+)]
+pub(crate) async fn list(
+    caller: Caller<ManageAccount>,
+    exports: Data<ExportService>,
+    query: ListQuery,
+) -> Result<Json<List<Export>>, ApiError> {
+    let page = exports.list(&caller.0, query.page(Order::Descending)?).await?;
+    Ok(Json(List::new(page, |export| export.id.as_uuid())))
 }
 
 /// One of the caller's exports

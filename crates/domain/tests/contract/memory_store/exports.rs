@@ -6,8 +6,9 @@ use domain::Unexpected;
 use domain::audit::NewAuditEvent;
 use domain::export::{Chunk, Export, ExportBegun, ExportRepository, ExportState, NewExport, Progress};
 use domain::id::{ExportId, ReplicaId, UserId};
+use domain::page::{ListError, Page, PageRequest};
 
-use super::{MemoryStore, Rows, now};
+use super::{MemoryStore, Rows, now, page_of};
 
 pub(super) struct ExportRow {
     pub(super) owner: UserId,
@@ -94,6 +95,13 @@ impl ExportRepository for MemoryStore {
 
     async fn find(&self, owner: UserId, id: ExportId) -> Result<Option<Export>, Unexpected> {
         Ok(self.rows().export(owner, id))
+    }
+
+    async fn list(&self, owner: UserId, page: PageRequest<ExportId>) -> Result<Page<Export>, ListError> {
+        let rows = self.rows();
+        let own = rows.exports.values().filter(|row| row.owner == owner).map(|row| row.export.clone());
+        let is_kept = |export: &Export| rows.export(owner, export.id).is_some();
+        page_of(own.collect(), page, |export| export.id, |export| (export.created_at, export.id), is_kept)
     }
 
     async fn chunk(&self, owner: UserId, id: ExportId, number: u32) -> Result<Option<Vec<u8>>, Unexpected> {
