@@ -72,6 +72,8 @@ async fn an_export_is_what_was_said(backend: Backend) {
     }
     assert_eq!(exported_turns, turns);
     assert!(turns.iter().any(|turn| turn["request_question"] == HARD));
+    let used = document["usage"].as_array().unwrap();
+    assert_eq!(used.iter().map(|day| day["turns"].as_u64().unwrap()).sum::<u64>(), 4, "{used:?}");
     let kinds: Vec<&str> =
         document["audit_events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
     for kind in ["user.created", "login.succeeded", "session.logout", "api_key.created", "data.exported"] {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::Unexpected;
 use domain::export::{ExportDocument, ExportFormat, KeyRecord, Record, Section, SessionRecord};
+use domain::usage::UsageRecord;
 use domain::user::User;
 use serde::Serialize;
 use uuid::Uuid;
@@ -68,6 +69,7 @@ impl ExportDocument for JsonDocument {
                 serde_json::to_writer(written, &dto::Conversation::from(*conversation))
             }
             Record::Turn(turn) => serde_json::to_writer(written, &dto::Turn::from(*turn)),
+            Record::Usage(usage) => serde_json::to_writer(written, &DayOfUsage::from(usage)),
             Record::AuditEvent(event) => serde_json::to_writer(written, &dto::AuditEvent::from(*event)),
         }
         .map_err(Unexpected::new)
@@ -98,6 +100,7 @@ const fn name(section: Section) -> &'static str {
         Section::ApiKeys => "api_keys",
         Section::Conversations => "conversations",
         Section::Turns => "turns",
+        Section::Usage => "usage",
         Section::AuditEvents => "audit_events",
     }
 }
@@ -141,5 +144,27 @@ struct FullKey {
 impl From<KeyRecord> for FullKey {
     fn from(record: KeyRecord) -> Self {
         Self { key: record.key.into(), revoked_at: record.revoked_at.map(Timestamp) }
+    }
+}
+
+/// What was used on a day of a model.
+#[derive(Serialize)]
+struct DayOfUsage {
+    day: String,
+    model: Option<String>,
+    turns: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+}
+
+impl From<UsageRecord> for DayOfUsage {
+    fn from(record: UsageRecord) -> Self {
+        Self {
+            day: record.day.to_string(),
+            model: record.model.map(domain::conversation::ModelName::into_string),
+            turns: record.tally.turns,
+            input_tokens: record.tally.input_tokens,
+            output_tokens: record.tally.output_tokens,
+        }
     }
 }

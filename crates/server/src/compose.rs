@@ -27,6 +27,8 @@ use domain::user::{
 use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
 use infra::background::BackgroundTasks;
+use infra::background::BackgroundTasks;
+use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::{Sleep, SystemClock};
 use infra::engines::{self, ChosenEngine};
 use infra::housekeeping::Housekeeping;
@@ -137,6 +139,7 @@ pub async fn compose(
         exports: store.exports.clone(),
         records: store.records.clone(),
         users: users.clone(),
+        usage: store.usage.clone(),
         log: store.audit.clone(),
         format: Arc::new(JsonExport),
         background: Arc::new(background.clone()),

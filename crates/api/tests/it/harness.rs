@@ -207,6 +207,7 @@ impl Ports {
             exports: Arc::new(self.exports),
             records: Arc::new(self.records),
             users: users.clone(),
+            usage: usage.clone(),
             log: log.clone(),
             format: Arc::new(JsonExport),
             background: Arc::new(self.background),

@@ -345,6 +345,7 @@ macro_rules! contract_suite {
                 the_tokens_of_a_day_are_those_of_all_models,
                 turns_that_end_at_once_are_all_counted,
                 the_largest_counts_are_summed,
+            }
             erasures {
                 an_account_goes_with_all_it_had,
                 an_account_is_over_from_the_beginning,

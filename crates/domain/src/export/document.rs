@@ -4,6 +4,7 @@ use super::{KeyRecord, SessionRecord};
 use crate::Unexpected;
 use crate::audit::AuditEvent;
 use crate::conversation::{Conversation, Turn};
+use crate::usage::UsageRecord;
 use crate::user::User;
 
 /// A part of an export. They come in this order.
@@ -17,6 +18,8 @@ pub enum Section {
     Conversations,
     /// The turns, conversation by conversation.
     Turns,
+    /// What turns took, by day and model.
+    Usage,
     /// What was written down about them, or done by them.
     AuditEvents,
 }
@@ -32,6 +35,8 @@ pub enum Record {
     Conversation(Box<Conversation>),
     /// In [`Section::Turns`].
     Turn(Box<Turn>),
+    /// In [`Section::Usage`].
+    Usage(UsageRecord),
     /// In [`Section::AuditEvents`].
     AuditEvent(Box<AuditEvent>),
 }

@@ -1,23 +1,30 @@
 use std::sync::Arc;
 
+use chrono::{Days, NaiveDate};
+
 use super::{Chunk, ExportDocument, ExportPorts, ExportState, NewExport, Progress, Record, Section};
 use crate::Unexpected;
 use crate::audit::{AuditEvent, AuditFilter};
 use crate::id::{ConversationId, UserId};
 use crate::page::{Limit, ListError, Order, PageRequest};
 use crate::session::Client;
+use crate::usage::Period;
 
 /// The most bytes of a piece.
 const CHUNK: usize = 256 * 1024;
 /// How many rows are read at once. Turns are long, others are short.
 const ROWS: u32 = 100;
 const TURNS: u32 = 20;
+/// In days; what was used is read by the year.
+const A_YEAR: u64 = 365;
 
 /// One export that is being written.
 pub(super) struct ExportJob {
     ports: Arc<ExportPorts>,
     export: NewExport,
     document: Box<dyn ExportDocument>,
+    /// The day of the account's making, and that of the export.
+    days: (NaiveDate, NaiveDate),
     unstored: Vec<u8>,
     chunks: u32,
     size: u64,
@@ -58,9 +65,11 @@ pub(super) async fn write(ports: Arc<ExportPorts>, export: NewExport) -> Result<
 impl ExportJob {
     async fn begin(ports: Arc<ExportPorts>, export: NewExport) -> Result<Self, Stopped> {
         let account = ports.users.find(export.owner).await?.ok_or(Stopped::Disowned)?;
-        let document = ports.format.begin(account, ports.clock.now())?;
+        let now = ports.clock.now();
+        let days = (account.account_created.date_naive(), now.date_naive());
+        let document = ports.format.begin(account, now)?;
         let progress = Progress { done: 0, total: export.total };
-        Ok(Self { ports, export, document, unstored: Vec::new(), chunks: 0, size: 0, progress })
+        Ok(Self { ports, export, document, days, unstored: Vec::new(), chunks: 0, size: 0, progress })
     }
 
     async fn write(mut self) -> Result<(ExportState, Progress), Stopped> {
@@ -68,6 +77,7 @@ impl ExportJob {
         self.api_keys().await?;
         self.conversations().await?;
         self.turns().await?;
+        self.usage().await?;
         self.audit_events().await?;
         self.document.end();
         self.store(0).await?;
@@ -131,6 +141,20 @@ impl ExportJob {
             self.progress.total = self.progress.total.max(self.progress.done);
             self.add(rows.into_iter().map(Box::new), Record::Turn).await?;
         }
+    }
+
+    async fn usage(&mut self) -> Result<(), Stopped> {
+        self.document.section(Section::Usage);
+        let (mut first, today) = self.days;
+        while first <= today {
+            let last = first.checked_add_days(Days::new(A_YEAR - 1)).map_or(today, |last| last.min(today));
+            let period = Period::new(Some(first), last).map_err(Unexpected::new)?;
+            let records = self.ports.usage.records(self.owner(), period).await?;
+            self.add(records, Record::Usage).await?;
+            let Some(next) = last.succ_opt() else { break };
+            first = next;
+        }
+        Ok(())
     }
 
     /// What they did, and then what others did to them.

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::id::{ExportId, IdGenerator, ReplicaId};
 use crate::page::{ListError, Page, PageRequest};
 use crate::session::Client;
+use crate::usage::UsageRepository;
 use crate::user::UserRepository;
 
 /// What exporting needs.
@@ -26,6 +27,8 @@ pub struct ExportPorts {
     pub records: Arc<dyn RecordRepository>,
     /// Accounts.
     pub users: Arc<dyn UserRepository>,
+    /// What turns took.
+    pub usage: Arc<dyn UsageRepository>,
     /// What happened.
     pub log: Arc<dyn AuditLog>,
     /// How an export is written down.

@@ -164,6 +164,10 @@ diesel::table! {
         turns -> BigInt,
         input_tokens -> BigInt,
         output_tokens -> BigInt,
+    }
+}
+
+diesel::table! {
     erasures (user_id) {
         user_id -> Uuid,
         begun_at -> Timestamptz,

@@ -96,7 +96,7 @@ pub(crate) async fn find(
 
 /// Download one of the caller's exports
 ///
-/// A JSON object: `account`, `sessions`, `api_keys`, `conversations`, `turns` and `audit_events`, also what has ended,
+/// A JSON object: `account`, `sessions`, `api_keys`, `conversations`, `turns`, `usage` and `audit_events`, also what has ended,
 /// expired or was put away. No hash and no secret is in it.
 #[utoipa::path(
     get,
