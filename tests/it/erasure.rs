@@ -32,8 +32,8 @@ async fn everything_goes_and_is_counted(backend: Backend) {
     let ada = client.newcomer("ada").await;
     let phone = client.log_in("ada").await;
     let first = ada.ask("My name is Ada.").await;
-    ada.ask("Who am I?").await;
     installation.database().add_turns(first.conversation_id, 1200, 10);
+    ada.ask("Who am I?").await;
     ada.new_conversation().await;
     let (_, key) = ada.new_key(&["conversations:read"]).await;
     ada.post("/api/v1/ws-tickets", &json!({})).await.body::<Value>(201);

@@ -132,7 +132,7 @@ async fn an_export_that_a_crash_cut_off_has_failed(backend: Backend) {
     let server = installation.start().await;
     let ada = server.client().newcomer("ada").await;
     let said = ada.ask("My name is Ada.").await;
-    installation.database().add_turns(said.conversation_id, 40_000, 1000);
+    installation.database().add_turns(said.conversation_id, 15_000, 1000);
     let asked = sent(ada.request(reqwest::Method::POST, "/api/v1/me/export")).await;
     let path = asked.header("location").unwrap().to_owned();
     let begun: Value = asked.body(202);
@@ -153,7 +153,7 @@ async fn an_export_that_a_crash_cut_off_has_failed(backend: Backend) {
     ada.get(&format!("{path}/download")).await.problem(409, "export_not_ready");
     let export = exported(&ada).await;
     assert_ne!(export["id"], begun["id"]);
-    assert_eq!(downloaded(&ada, &export).await["turns"].as_array().unwrap().len(), 40_001);
+    assert_eq!(downloaded(&ada, &export).await["turns"].as_array().unwrap().len(), 15_001);
 }
 
 /// An export, once it is complete.

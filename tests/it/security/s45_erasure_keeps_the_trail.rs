@@ -51,6 +51,11 @@ async fn erasure_leaves_the_trail_and_nothing_else(backend: Backend) {
     assert_eq!(tables(&traces), ["audit_events"], "only the trail knows the account");
     assert_eq!(tables(&traces[1..]), Vec::<String>::new(), "and it knows its bare id alone");
 
+    let rows = installation.database().rows();
+    for table in ["export_chunks", "idempotency_keys", "turn_pieces", "erasures", "usage"] {
+        assert_eq!(rows[table], Vec::<String>::new(), "{table}");
+    }
+
     let mut left = root.get(&of_ada).await.json()["data"].as_array().unwrap().clone();
     let last = left.pop().unwrap();
     assert_eq!(left, trail, "nothing that was written down is gone");

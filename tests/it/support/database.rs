@@ -173,7 +173,9 @@ impl Database {
                 StoreSettings::Postgres(_) => format!("SELECT CAST(t AS text) AS value FROM {table} t"),
                 StoreSettings::Sqlite(_) => {
                     let columns = all(&format!("SELECT name AS value FROM pragma_table_info('{table}')"));
-                    let columns = columns.iter().map(|column| format!("coalesce(CAST({column} AS text), '')"));
+                    let columns = columns.iter().map(|column| {
+                        format!("CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE coalesce({column}, '') END")
+                    });
                     format!("SELECT {} AS value FROM {table}", columns.collect::<Vec<_>>().join(" || ',' || "))
                 }
             };

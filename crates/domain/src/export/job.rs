@@ -14,7 +14,7 @@ use crate::usage::Period;
 const CHUNK: usize = 256 * 1024;
 /// How many rows are read at once. Turns are long, others are short.
 const ROWS: u32 = 100;
-const TURNS: u32 = 20;
+const TURNS: u32 = 50;
 /// In days; what was used is read by the year.
 const A_YEAR: u64 = 365;
 
