@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 use api::{ApiSettings, Build, Metrics};
-use infra::crypto::KeyringRefresh;
 use infra::background::BackgroundTasks;
+use infra::crypto::KeyringRefresh;
 use infra::housekeeping::Housekeeping;
 use infra::live::{Heartbeat, LiveRunner};
 use tokio::sync::watch;
@@ -78,8 +78,7 @@ impl Application {
             store,
             engine,
             unasked_provider,
-        } =
-            compose(configuration, environment, &secret.secret).await?;
+        } = compose(configuration, environment, &secret.secret).await?;
 
         let settings = &configuration.settings.server;
         let draining = watch::Sender::new(false);
@@ -165,7 +164,8 @@ impl Application {
     ///
     /// New requests are still answered while turns end, so that a balancer has time to read `/readyz`.
     pub async fn run_until_stopped(self, mut signals: StopSignals) -> io::Result<Stopped> {
-        let Self { server, runner, heartbeat, keyring, background, housekeeping, metrics, draining, patience, .. } = self;
+        let Self { server, runner, heartbeat, keyring, background, housekeeping, metrics, draining, patience, .. } =
+            self;
         let handle = server.handle();
         let metrics = metrics.map(MetricsPort::serve);
         let serving = tokio::spawn(server);

@@ -27,8 +27,6 @@ use domain::user::{
 use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
 use infra::background::BackgroundTasks;
-use infra::background::BackgroundTasks;
-use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::{Sleep, SystemClock};
 use infra::engines::{self, ChosenEngine};
 use infra::housekeeping::Housekeeping;

@@ -23,8 +23,7 @@
 //! - Users, sessions and conversations exist before a turn names them, as foreign keys may want it.
 //!
 //! Times come from the suite and lie in the past; a store that looks at its own clock where the port hands one
-//! in does not pass. Only sessions, tickets, keys (of programs and for signing) and leases live by the store's clock.
-//! in does not pass. Only sessions, tickets, keys, exports and leases live by the store's clock.
+//! in does not pass. Only sessions, tickets, keys (of programs and for signing), exports and leases live by its clock.
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
