@@ -38,7 +38,7 @@ mod services;
 
 pub use app::{app, configure};
 pub use error::ErrorCode;
-pub use extract::{TrustedProxies, bearer_credentials};
 pub use export::JsonExport;
+pub use extract::{TrustedProxies, bearer_credentials};
 pub use openapi::openapi;
 pub use services::{ApiSettings, Browser, Build, Metrics, Services};

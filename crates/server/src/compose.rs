@@ -24,10 +24,10 @@ use domain::usage::{TokensPerDay, UsageService};
 use domain::user::{
     AccountService, AdministrationService, ImportService, PasswordHasher, RegistrationService, UserRepository,
 };
-use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
-use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
 use infra::background::BackgroundTasks;
+use infra::cache::{AnnouncedErasures, CachedKeys, CachedSessions, CachedUsage, CachedUsers, Revocations};
 use infra::clock::{Sleep, SystemClock};
+use infra::crypto::{Argon2Hasher, JwtIssuer, KeyringRefresh, RandomTokens, Vault};
 use infra::engines::{self, ChosenEngine};
 use infra::housekeeping::Housekeeping;
 use infra::ids::UuidV7;

@@ -41,6 +41,6 @@ mod s43_depth;
 mod s43_tokens_per_day;
 mod s43_turn_limits;
 mod s45_audit;
+mod s45_erasure_keeps_the_trail;
 mod s45_insert_only;
 mod throttled;
-mod s45_erasure_keeps_the_trail;

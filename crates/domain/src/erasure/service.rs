@@ -51,8 +51,10 @@ impl ErasureService {
     pub const BATCH: u32 = 500;
     /// The time between two looks at turns that are being stopped.
     pub const GLANCE: Duration = Duration::from_millis(200);
-    /// An erasure that has not gone on for so long has been left.
-    pub const ABANDONED: Duration = Duration::from_secs(60);
+    /// An erasure that has not gone on for so long has been left: longer than any caller waits.
+    pub const ABANDONED: Duration = Duration::from_secs(20);
+    /// The longest that one goes on while nobody waits, before others have their turn.
+    pub const TURN: Duration = Duration::from_secs(30);
 
     /// The use case over these ports.
     pub fn new(
@@ -77,7 +79,7 @@ impl ErasureService {
         }
         // From here on it happens, whatever the store says now: what is left goes later.
         let mut erasure = Erasure { erased: Erased::default(), is_complete: false };
-        drop(self.go_on(caller.user_id, &mut erasure).await);
+        drop(self.go_on(caller.user_id, Self::PATIENCE, &mut erasure).await);
         Ok(erasure)
     }
 
@@ -88,14 +90,14 @@ impl ErasureService {
         for user in self.erasures.unfinished(Self::ABANDONED, limit).await? {
             let mut erasure = Erasure { erased: Erased::default(), is_complete: false };
             // One that cannot go on keeps no other from going on.
-            failure = self.go_on(user, &mut erasure).await.err().or(failure);
+            failure = self.go_on(user, Self::TURN, &mut erasure).await.err().or(failure);
             finished += u32::from(erasure.is_complete);
         }
         failure.map_or(Ok(finished), Err)
     }
 
-    async fn go_on(&self, user: UserId, erasure: &mut Erasure) -> Result<(), Unexpected> {
-        let deadline = self.clock.now() + Self::PATIENCE;
+    async fn go_on(&self, user: UserId, patience: Duration, erasure: &mut Erasure) -> Result<(), Unexpected> {
+        let deadline = self.clock.now() + patience;
         while self.clock.now() < deadline {
             let Some(Step { erased, stage }) = self.erasures.step(user, Self::BATCH).await? else {
                 // Somebody else did the last step.
