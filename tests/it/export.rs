@@ -68,7 +68,9 @@ async fn an_export_is_what_was_said(backend: Backend) {
     for list in [&mut turns, &mut exported_turns] {
         list.sort_by_key(|turn| turn["id"].to_string());
         // What was made to expire by hand differs in that.
-        list.iter_mut().for_each(|turn| turn["expiry_timestamp"] = Value::Null);
+        for turn in list.iter_mut() {
+            turn["expiry_timestamp"] = Value::Null;
+        }
     }
     assert_eq!(exported_turns, turns);
     assert!(turns.iter().any(|turn| turn["request_question"] == HARD));

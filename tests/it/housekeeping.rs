@@ -45,7 +45,7 @@ async fn what_is_long_over_goes(backend: Backend) {
     let (good, _) = later.new_key(&["usage:read"]).await;
     later.post("/api/v1/ws-tickets", &json!({})).await.body::<Value>(201);
     drop(server);
-    let _server = installation.start().await;
+    let server = installation.start().await;
     for (table, rows) in
         [("sessions", "1"), ("refresh_tokens", "1"), ("api_keys", "1"), ("exports", "0"), ("export_chunks", "0")]
     {
@@ -61,7 +61,7 @@ async fn what_is_long_over_goes(backend: Backend) {
     let kept = "SELECT CAST(count(*) AS text) AS value FROM audit_events WHERE ip IS NOT NULL";
     assert_ne!(database.texts(kept)[0].as_deref(), Some("0"), "new events keep theirs");
     eventually("the old ticket is gone", async || (database.row_counts()["tickets"] == "1").then_some(())).await;
-    let later = later.at(&_server);
+    let later = later.at(&server);
     assert_eq!(later.get("/api/v1/me").await.status, 200, "what is live stays");
     assert_eq!(later.get("/api/v1/me/api-keys").await.json()["data"][0]["id"], json!(good));
     assert_eq!(later.turns(said.conversation_id).await.len(), 1, "what was said in a session outlives it");

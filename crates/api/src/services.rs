@@ -37,7 +37,7 @@ pub struct Services {
     pub confirmation: ConfirmationService,
     /// What tokens are worth, and taking them out of use.
     pub introspection: IntrospectionService,
-    /// Tickets for WebSockets.
+    /// Tickets for sockets.
     pub tickets: TicketService,
     /// API keys.
     pub keys: ApiKeyService,

@@ -7,19 +7,21 @@ use chrono::{DateTime, Utc};
 use domain::clock::Clock;
 use domain::id::{IdGenerator, SessionId, UserId};
 use domain::session::{AccessClaims, TokenIssuer};
+use domain::signing::{KeyId, SigningAlgorithm};
 use domain::user::Username;
-use infra::crypto::{JwtIssuer, JwtSettings};
+use infra::crypto::{JwtIssuer, JwtSettings, Keyring};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 static ISSUER: LazyLock<JwtIssuer> = LazyLock::new(|| {
     let settings = JwtSettings {
-        secret: b"a key of thirty-two bytes or more, for tests".to_vec().into(),
         issuer: "colloquy".to_owned(),
         audience: "colloquy".to_owned(),
         lifetime: Duration::from_secs(900),
     };
-    JwtIssuer::new(settings, Arc::new(Stopped), Arc::new(Stopped))
+    let id = KeyId::try_from("0123456789abcdef".to_owned()).expect("a name");
+    let keyring = Keyring::of(id, SigningAlgorithm::Hs256, [7; 32]).expect("a key");
+    JwtIssuer::new(settings, Arc::new(keyring), Arc::new(Stopped), Arc::new(Stopped))
 });
 
 /// The one token that was issued.
@@ -56,9 +58,9 @@ pub fn issued() -> &'static str {
 pub fn run(data: &[u8]) {
     let Ok(token) = str::from_utf8(data) else { return };
     match ISSUER.verify(token) {
-        Ok(claims) => {
+        Ok(verified) => {
             assert_eq!(token, ISSUED.as_str(), "another token than the one that was issued is accepted");
-            assert_eq!(claims.user_id, UserId::from_uuid(Uuid::from_u128(1)));
+            assert_eq!(verified.claims.user_id, UserId::from_uuid(Uuid::from_u128(1)));
         }
         Err(error) => {
             assert_ne!(token, ISSUED.as_str(), "the token that was issued is refused: {error}");

@@ -3,6 +3,7 @@
 //! | target | what strangers send |
 //! | --- | --- |
 //! | [`access_token`] | an access token |
+//! | [`api_key`] | an API key |
 //! | [`bearer_header`] | the header `Authorization` |
 //! | [`import_table`] | a table of accounts |
 //! | [`upstream_stream`] | a model's answer, as a stream of events |
@@ -13,6 +14,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a target reports by panicking, as a test does")]
 
 pub mod access_token;
+pub mod api_key;
 pub mod bearer_header;
 pub mod import_table;
 pub mod upstream_stream;
@@ -21,8 +23,9 @@ pub mod upstream_stream;
 pub type Target = fn(&[u8]);
 
 /// All of them, by their names.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("access_token", access_token::run),
+    ("api_key", api_key::run),
     ("bearer_header", bearer_header::run),
     ("import_table", import_table::run),
     ("upstream_stream", upstream_stream::run),

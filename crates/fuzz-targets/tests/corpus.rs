@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fuzz_targets::{TARGETS, Target, access_token};
+use fuzz_targets::{TARGETS, Target, access_token, api_key};
 
 /// How many changed inputs each target gets.
 const CHANGES: usize = 4000;
@@ -52,6 +52,11 @@ impl Numbers {
 fn access_tokens() {
     // The one that is good is as long as the settings behind it are these.
     try_all_and("access_token", access_token::issued().as_bytes());
+}
+
+#[test]
+fn api_keys() {
+    try_all_and("api_key", api_key::made().as_bytes());
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub enum KeysCommand {
     List,
     /// Make a key. It verifies on every replica within a second, and signs after five.
     Add {
-        /// HS256 or EdDSA; without it, the one of `auth.algorithm`.
+        /// `HS256` or `EdDSA`; without it, the one of `auth.algorithm`.
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
     },

@@ -63,6 +63,7 @@ pub struct Composition {
 }
 
 /// Connects everything. Turns that a dead process left running have been closed when this returns.
+#[expect(clippy::too_many_lines, reason = "it is the one wiring diagram, however much there is to connect")]
 pub async fn compose(
     configuration: &Configuration,
     environment: &Environment,

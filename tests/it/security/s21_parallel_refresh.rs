@@ -19,7 +19,7 @@ async fn twenty_at_once_get_one_successor(backend: Backend) {
     let client = server.client();
     client.sign_up("ada").await;
     for _ in 0..ROUNDS {
-        one_successor(&[client.clone()]).await;
+        one_successor(std::slice::from_ref(&client)).await;
     }
 }
 

@@ -28,9 +28,7 @@ impl WebSocket {
         let mut request = ClientRequestBuilder::new(uri);
         for (name, value) in headers {
             request = match *name {
-                "Sec-WebSocket-Protocol" => {
-                    value.split(", ").fold(request, |request, protocol| request.with_sub_protocol(protocol))
-                }
+                "Sec-WebSocket-Protocol" => value.split(", ").fold(request, ClientRequestBuilder::with_sub_protocol),
                 _ => request.with_header(*name, *value),
             };
         }

@@ -17,13 +17,12 @@ impl Form {
 
     pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         let mut values = self.0.iter_mut().filter(|(other, _)| other == name).map(|(_, value)| std::mem::take(value));
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value),
-            (_, Some(_)) => {
-                let detail = format!("The parameter {name} is given more than once.");
-                Err(ApiError::new(ErrorCode::InvalidRequest, detail))
-            }
+        let value = values.next();
+        if values.next().is_some() {
+            let detail = format!("The parameter {name} is given more than once.");
+            return Err(ApiError::new(ErrorCode::InvalidRequest, detail));
         }
+        Ok(value)
     }
 
     pub(crate) fn require(&mut self, name: &str) -> Result<String, ApiError> {

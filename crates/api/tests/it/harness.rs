@@ -163,6 +163,7 @@ impl Ports {
         ports
     }
 
+    #[expect(clippy::too_many_lines, reason = "it connects every use case there is, and nothing else")]
     pub(crate) fn server(self) -> Server {
         crate::logging::listen();
         let engine: Arc<dyn ChatEngine> = Arc::new(self.engine);

@@ -18,8 +18,8 @@ const WHOLE: Progress = Progress { done: 2, total: 2 };
 pub async fn an_export_is_read_as_it_was_written(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let new = new_export(&asker, HOUR);
-    let asked = exported(&asker, new.id);
-    let begun = match store.exports.begin(new.clone(), asked.clone()).await.expect("an export can be begun") {
+    let event = exported(&asker, new.id);
+    let begun = match store.exports.begin(new.clone(), event.clone()).await.expect("an export can be begun") {
         ExportBegun::Begun(export) => export,
         ExportBegun::Running(other) => panic!("nothing is written yet, but: {other:?}"),
     };
@@ -40,10 +40,10 @@ pub async fn an_export_is_read_as_it_was_written(store: StoreUnderTest) {
         assert_eq!(chunk(&store, &asker, new.id, number).await.as_deref(), Some(piece));
     }
     assert_eq!(chunk(&store, &asker, new.id, 3).await, None);
-    assert_written(&store, asker.user, &[&asked]).await;
+    assert_written(&store, asker.user, &[&event]).await;
 }
 
-/// Of twenty that are asked for at once, one is written, and the others are told of it.
+/// Of twenty that are event for at once, one is written, and the others are told of it.
 pub async fn one_is_written_at_a_time(store: StoreUnderTest) {
     let asker = Asker::new(&store).await;
     let wishes = (0..20).map(|_| {

@@ -162,7 +162,7 @@ impl ExportJob {
         self.document.section(Section::AuditEvents);
         let owner = self.owner();
         let by_them = AuditFilter { actor: Some(owner), ..AuditFilter::default() };
-        self.events(by_them, |event| Some(event)).await?;
+        self.events(by_them, Some).await?;
         let to_them = AuditFilter { subject: Some(owner), ..AuditFilter::default() };
         self.events(to_them, |event| of_somebody_else(event, owner)).await
     }

@@ -28,7 +28,9 @@ impl ErasureRepository for AnnouncedErasures {
         let begun = self.inner.begin(user, event).await;
         self.revocations.changed(user);
         if let Ok(Begun::Begun(ended)) = &begun {
-            ended.iter().for_each(|credential| self.revocations.over(*credential));
+            for credential in ended {
+                self.revocations.over(*credential);
+            }
         }
         begun
     }

@@ -61,7 +61,7 @@ impl JwtIssuer {
         let keys = self.keyring.keys();
         let header = token.split_once('.').map(|(header, _)| header);
         let key = header.and_then(|header| keys.with_header(header)).ok_or_else(|| invalid("no key has its header"))?;
-        key.read(token).map_err(invalid)
+        key.read(token).map_err(|error| invalid(error.to_string()))
     }
 }
 
@@ -98,7 +98,7 @@ impl TokenIssuer for JwtIssuer {
             claims: AccessClaims {
                 user_id: UserId::from_uuid(claims.sub),
                 session_id: SessionId::from_uuid(claims.session_id),
-                username: Username::try_from(claims.username).map_err(invalid)?,
+                username: Username::try_from(claims.username).map_err(|error| invalid(error.to_string()))?,
             },
             id: claims.jti,
             issued_at: moment(claims.iat)?,
@@ -107,8 +107,8 @@ impl TokenIssuer for JwtIssuer {
     }
 }
 
-fn invalid(reason: impl ToString) -> TokenError {
-    TokenError::Invalid(reason.to_string())
+fn invalid(reason: impl Into<String>) -> TokenError {
+    TokenError::Invalid(reason.into())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl ExportRepository for Exports {
         let (id, owner, replica) = (Id(export.id.as_uuid()), Id(export.owner.as_uuid()), Id(export.replica.as_uuid()));
         let (total, event) = (stored_count(export.total), NewAuditRow::from(event));
         let lifetime = TimeDelta::from_std(export.lifetime).map_err(Unexpected::new)?;
-        let begin = move |connection: &mut PgConnection| {
+        let work = move |connection: &mut PgConnection| {
             connection.transaction(|connection| {
                 // Whoever asks at the same time waits here.
                 users::table.find(owner).select(users::id).for_no_key_update().first::<Id>(connection)?;
@@ -53,7 +53,7 @@ impl ExportRepository for Exports {
                 exports::table.find(id).select(columns()).first(connection)
             })
         };
-        let begun = Export::try_from(self.0.run(begin).await?).map_err(Unexpected::new)?;
+        let begun = Export::try_from(self.0.run(work).await?).map_err(Unexpected::new)?;
         // Its process may not have taken its lease yet; it lives, for it asks.
         let state = ExportState::Running;
         Ok(if begun.id == export.id {

@@ -33,7 +33,7 @@ impl ExportRepository for Exports {
         let (total, event) = (stored_count(export.total), NewAuditRow::from(event));
         let lifetime = TimeDelta::from_std(export.lifetime).map_err(Unexpected::new)?;
         let now = Time(self.clock.now());
-        let begin = move |connection: &mut SqliteConnection| {
+        let work = move |connection: &mut SqliteConnection| {
             connection.transaction(|connection| {
                 let own = exports::table.filter(exports::user_id.eq(owner));
                 let running = own.filter(exports::status.eq("running")).filter(is_attended(now));
@@ -60,7 +60,7 @@ impl ExportRepository for Exports {
                 exports::table.find(id).select(columns(now)).first(connection)
             })
         };
-        let begun = Export::try_from(self.writer.write(begin).await?).map_err(Unexpected::new)?;
+        let begun = Export::try_from(self.writer.write(work).await?).map_err(Unexpected::new)?;
         // Its process may not have taken its lease yet; it lives, for it asks.
         let state = ExportState::Running;
         Ok(if begun.id == export.id {

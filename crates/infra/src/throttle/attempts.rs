@@ -194,7 +194,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(attempt().await, Decision::Denied { quota, retry_after: seconds(6) }, "it is not counted");
         }
-        clock.advance(seconds(6) - Duration::from_millis(1));
+        clock.advance(Duration::from_millis(5_999));
         assert!(attempt().await.admitted().is_err());
         clock.advance(Duration::from_millis(1));
         assert!(attempt().await.admitted().is_ok());

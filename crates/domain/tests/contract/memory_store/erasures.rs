@@ -79,7 +79,9 @@ impl Rows {
             self.turns.values().filter(|row| runs(row)).map(|row| row.turn.conversation_id).collect();
         let goes = |row: &&TurnRow| row.turn.user_id == user && !busy.contains(&row.turn.conversation_id);
         let turns: Vec<_> = self.turns.values().filter(goes).map(|row| row.turn.id).take(limit).collect();
-        turns.iter().for_each(|id| drop(self.turns.remove(id)));
+        for id in &turns {
+            self.turns.remove(id);
+        }
         let kept: Vec<ConversationId> = self.turns.values().map(|row| row.turn.conversation_id).collect();
         let before = self.conversations.len();
         self.conversations.retain(|id, row| row.user_id != user || kept.contains(id) || busy.contains(id));

@@ -7,8 +7,13 @@ use domain::id::{ApiKeyId, ConversationId, SessionId, UserId};
 use super::{MemoryStore, TurnRow};
 
 /// At most `limit` of the rows whose key comes after that one.
-fn after<T, Key: Ord>(rows: impl Iterator<Item = T>, key: impl Fn(&T) -> Key, last: Option<Key>, limit: u32) -> Vec<T> {
-    let mut rows: Vec<T> = rows.filter(|row| last.as_ref().is_none_or(|last| key(row) > *last)).collect();
+fn after<T, Key: Ord>(
+    rows: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> Key,
+    last: Option<&Key>,
+    limit: u32,
+) -> Vec<T> {
+    let mut rows: Vec<T> = rows.filter(|row| last.is_none_or(|last| key(row) > *last)).collect();
     rows.sort_by_key(key);
     rows.truncate(usize::try_from(limit).expect("a small number"));
     rows
@@ -32,14 +37,14 @@ impl RecordRepository for MemoryStore {
             end_reason: row.ended.map(|(_, reason)| reason.as_str().to_owned()),
             client: row.session.client.clone(),
         });
-        Ok(after(own, |row| row.id, last, limit))
+        Ok(after(own, |row| row.id, last.as_ref(), limit))
     }
 
     async fn api_keys(&self, owner: UserId, last: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyRecord>, Unexpected> {
         let rows = self.rows();
         let own = rows.keys.values().filter(|row| row.key.user_id == owner);
         let own = own.map(|row| KeyRecord { key: row.shown(), revoked_at: row.revoked_at });
-        Ok(after(own, |row| row.key.id, last, limit))
+        Ok(after(own, |row| row.key.id, last.as_ref(), limit))
     }
 
     async fn conversations(
@@ -50,7 +55,7 @@ impl RecordRepository for MemoryStore {
     ) -> Result<Vec<Conversation>, Unexpected> {
         let rows = self.rows();
         let own = rows.conversations.values().filter(|row| row.user_id == owner).cloned();
-        Ok(after(own, |row| row.id, last, limit))
+        Ok(after(own, |row| row.id, last.as_ref(), limit))
     }
 
     async fn turns(
@@ -63,7 +68,7 @@ impl RecordRepository for MemoryStore {
         let rows = self.rows();
         let is_own = |row: &&TurnRow| row.turn.user_id == owner && row.turn.conversation_id == conversation;
         let own = rows.turns.values().filter(is_own).map(TurnRow::read);
-        Ok(after(own, |turn| turn.seq, Some(after_seq), limit))
+        Ok(after(own, |turn| turn.seq, Some(&after_seq), limit))
     }
 
     async fn count_turns(&self, owner: UserId) -> Result<u64, Unexpected> {

@@ -19,7 +19,7 @@ pub(super) struct Pen {
 }
 
 enum Ink {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair),
@@ -32,7 +32,7 @@ impl Pen {
             "HS512" => hmac::HMAC_SHA512,
             _ => hmac::HMAC_SHA256,
         };
-        Self { alg, ink: Ink::Hmac(hmac::Key::new(algorithm, secret)) }
+        Self { alg, ink: Ink::Hmac(Box::new(hmac::Key::new(algorithm, secret))) }
     }
 
     pub(super) fn ed25519(seed: &[u8; 32]) -> Self {

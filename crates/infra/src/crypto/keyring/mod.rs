@@ -8,7 +8,8 @@ mod vault;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use domain::signing::{PublicKey, PublishedKeys};
+use domain::Unexpected;
+use domain::signing::{KeyId, PublicKey, PublishedKeys, SigningAlgorithm};
 
 pub(crate) use key::Key;
 pub use refresh::KeyringRefresh;
@@ -30,6 +31,15 @@ pub(crate) struct Keys {
 }
 
 impl Keyring {
+    /// A keyring of one key that signs and verifies, for whoever keeps keys elsewhere.
+    ///
+    /// # Errors
+    /// The algorithm does not take the material.
+    pub fn of(id: KeyId, algorithm: SigningAlgorithm, material: [u8; 32]) -> Result<Self, Unexpected> {
+        let key = Arc::new(Key::new(id, algorithm, &Box::new(material).into())?);
+        Ok(Self { keys: ArcSwap::from_pointee(Keys { in_force: vec![key.clone()], signing: Some(key) }) })
+    }
+
     pub(crate) fn keys(&self) -> Guard<Arc<Keys>> {
         self.keys.load()
     }
