@@ -134,27 +134,9 @@ pub async fn compose(
     let pause: Arc<dyn Pause> = Arc::new(Sleep);
     let erasure = ErasureService::new(erasures, clock.clone(), pause, audit.clone());
     let background = BackgroundTasks::new(Handle::current());
-    let exporting = ExportPorts {
-        exports: store.exports.clone(),
-        records: store.records.clone(),
-        users: users.clone(),
-        usage: store.usage.clone(),
-        log: store.audit.clone(),
-        format: Arc::new(JsonExport),
-        background: Arc::new(background.clone()),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    };
-    let chores = HousekeepingPorts {
-        tickets: store.tickets.clone(),
-        retention: store.retention.clone(),
-        exports: store.exports.clone(),
-        log: store.audit.clone(),
-        erasure: erasure.clone(),
-        clock: clock.clone(),
-    };
+    let exporting = export_ports(&store, users.clone(), &background, clock.clone(), ids.clone());
     let every = configuration.settings.housekeeping.every_seconds.duration();
-    let housekeeping = Housekeeping::start(&Handle::current(), HousekeepingService::new(chores), every);
+    let housekeeping = Housekeeping::start(&Handle::current(), housekeeping(&store, &erasure, clock.clone()), every);
     let services = Services {
         erasure,
         exports: ExportService::new(exporting, replica, audit.clone()),
@@ -211,6 +193,37 @@ pub async fn compose(
         store: configuration.store().to_string(),
         engine: description,
         unasked_provider,
+    })
+}
+
+fn export_ports(
+    store: &Store,
+    users: Arc<dyn UserRepository>,
+    background: &BackgroundTasks,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+) -> ExportPorts {
+    ExportPorts {
+        exports: store.exports.clone(),
+        records: store.records.clone(),
+        users,
+        usage: store.usage.clone(),
+        log: store.audit.clone(),
+        format: Arc::new(JsonExport),
+        background: Arc::new(background.clone()),
+        clock,
+        ids,
+    }
+}
+
+fn housekeeping(store: &Store, erasure: &ErasureService, clock: Arc<dyn Clock>) -> HousekeepingService {
+    HousekeepingService::new(HousekeepingPorts {
+        tickets: store.tickets.clone(),
+        retention: store.retention.clone(),
+        exports: store.exports.clone(),
+        log: store.audit.clone(),
+        erasure: erasure.clone(),
+        clock,
     })
 }
 

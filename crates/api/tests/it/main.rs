@@ -8,6 +8,7 @@ mod conversations;
 mod error_codes;
 mod harness;
 mod jwks;
+mod leaving;
 mod limits;
 mod lists;
 mod logging;

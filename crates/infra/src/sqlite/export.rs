@@ -63,10 +63,10 @@ impl ExportRepository for Exports {
         let begun = Export::try_from(self.writer.write(work).await?).map_err(Unexpected::new)?;
         // Its process may not have taken its lease yet; it lives, for it asks.
         let state = ExportState::Running;
-        Ok(if begun.id == export.id {
-            ExportBegun::Begun(Export { state, ..begun })
+        Ok(if written.id == export.id {
+            ExportBegun::Begun(Export { state, ..written })
         } else {
-            ExportBegun::Running(begun)
+            ExportBegun::Running(written)
         })
     }
 
