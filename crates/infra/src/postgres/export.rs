@@ -53,7 +53,7 @@ impl ExportRepository for Exports {
                 exports::table.find(id).select(columns()).first(connection)
             })
         };
-        let begun = Export::try_from(self.0.run(work).await?).map_err(Unexpected::new)?;
+        let written = Export::try_from(self.0.run(work).await?).map_err(Unexpected::new)?;
         // Its process may not have taken its lease yet; it lives, for it asks.
         let state = ExportState::Running;
         Ok(if written.id == export.id {
