@@ -48,6 +48,36 @@ fn a_fault_test_that_is_missing_is_noticed() {
 }
 
 #[test]
+fn every_security_test_is_in_the_table_of_rows() {
+    let files = std::fs::read_dir(root().join("tests/it/security")).unwrap();
+    let stems = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    let rows: BTreeSet<String> =
+        stems.filter(|stem| stem.starts_with('s') && stem.as_bytes()[1].is_ascii_digit()).collect();
+    assert!(rows.len() > 30, "{rows:?}");
+    assert_none(&unlisted_rows(&rows, &read(root().join("docs/SECURITY.md"))));
+}
+
+#[test]
+fn a_security_test_that_is_missing_is_noticed() {
+    let rows = BTreeSet::from(["s01_kept".to_owned(), "s02_lost".to_owned()]);
+    assert_noticed(&unlisted_rows(&rows, "| S1 | … | `s01_kept` |"), "s02_lost is missing");
+    assert_noticed(&unlisted_rows(&rows, "| S1 | … | `s01_kept`, `s02_lost`, `s03_found` |"), "there is no s03_found");
+}
+
+/// Where the table of security rows and the tests disagree.
+fn unlisted_rows(rows: &BTreeSet<String>, document: &str) -> Vec<String> {
+    let table = document.lines().filter(|line| line.starts_with("| S"));
+    let named: BTreeSet<String> = table
+        .filter_map(|line| line.split('|').nth(3).or_else(|| line.split('|').nth(2)))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter(|name| name.starts_with('s') && name.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+        .map(str::to_owned)
+        .collect();
+    let missing = rows.difference(&named).map(|row| format!("{row} is missing"));
+    missing.chain(named.difference(rows).map(|row| format!("there is no {row}"))).collect()
+}
+
+#[test]
 fn a_code_that_is_missing_is_noticed() {
     let errors = read(root().join("docs/ERRORS.md"));
     assert_noticed(&undocumented_codes(&errors.replace("| `draining` |", "| `draning` |")), "draining");
