@@ -9,6 +9,7 @@ use crate::harness::{Ports, conversation_id};
 /// Every operation that nobody needs a token for.
 const PUBLIC: &[(&str, &str)] = &[
     ("get", "/"),
+    ("get", "/.well-known/jwks.json"),
     ("get", "/healthz"),
     ("get", "/logout"),
     ("get", "/openapi.json"),
@@ -37,6 +38,7 @@ fn operations() -> Vec<(String, String, Value)> {
 async fn s28_every_operation_needs_a_caller_unless_it_is_public() {
     let mut ports = Ports::untouched();
     ports.store.expect_check().returning(|| Ok(()));
+    ports.published_keys.expect_published().returning(Vec::new);
     let server = ports.server();
     for (method, path, _) in operations() {
         let request = TestRequest::default()

@@ -27,6 +27,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a contract case reports by panicking, as a test does")]
 
 mod fixtures;
+mod identities;
 mod store;
 
 pub mod accept;
