@@ -122,7 +122,8 @@ async fn walk_every_operation(inspector: &mut Inspector, ada: &Caller) {
         for method in operations.as_object().unwrap().keys() {
             let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
             inspector.inspect(inspector.request(method.clone(), &path)).await;
-            if path != "/logout" {
+            let ends_her = path == "/logout" || (method == Method::DELETE && path == "/api/v1/me");
+            if !ends_her {
                 let request = inspector.request(method, &path).header("authorization", ada.authorization());
                 inspector.inspect(request.json(&json!({}))).await;
             }
